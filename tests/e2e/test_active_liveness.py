@@ -23,7 +23,7 @@ from shared.wire.protocol import Command
 from tests.support.service import KEY, Service, running
 
 FRAME_SECONDS = 0.2
-"""By the person's clock. By the machine's own, a frame takes at least as long."""
+"""On the person's clock; on the machine's clock a frame takes at least as long."""
 SETTINGS = """
 [MODELS]  # of the backend onnx
 directory = "{models}"
@@ -48,14 +48,14 @@ def person(models_directory: Path) -> Person:
 
 @contextlib.contextmanager
 def serving(models: Path, seconds: int) -> Iterator[Service]:
-    """Run a service that gives so many seconds for each action."""
+    """Run a service that allows this many seconds for each action."""
     settings = SETTINGS.format(models=models, seconds=seconds)
     with running(settings, workers=1, worker_settings='backend = "onnx"') as started:
         yield started
 
 
 async def play(service: Service, person: Person, *, obeys: bool) -> tuple[list[int], Any]:
-    """Show the person to the service; the prompts in turn, and the body of RESULT."""
+    """Show the person to the service; return the prompts in order and the body of RESULT."""
     actor = Actor(3)
     prompts: list[int] = []
     async with Client(service.url) as client:
@@ -78,7 +78,7 @@ async def play(service: Service, person: Person, *, obeys: bool) -> tuple[list[i
 async def test_a_person_who_obeys_passes_five_actions(
     models_directory: Path, person: Person
 ) -> None:
-    """Each action is asked; the token holds a straight, live best shot of the one person."""
+    """Each action is prompted; the token has a straight, live best shot of the one person."""
     with serving(models_directory, 200) as patient:
         prompts, result = await play(patient, person, obeys=True)
     assert result["isOk"]
@@ -91,8 +91,8 @@ async def test_a_person_who_obeys_passes_five_actions(
     assert abs(details["headPose"]["yaw"]) <= 20
 
 
-async def test_a_still_does_not(models_directory: Path, person: Person) -> None:
-    """It passes every check of a frame, but does nothing, and ends with code 60."""
+async def test_a_still_person_fails(models_directory: Path, person: Person) -> None:
+    """Each frame passes every check, but no action is done, and the session ends with code 60."""
     with serving(models_directory, 3) as hasty:
         prompts, result = await play(hasty, person, obeys=False)
     assert len(prompts) == 1

@@ -1,4 +1,4 @@
-"""One test for each attack that docs/security.md names; each has a control that is served."""
+"""One test for each attack that docs/security.md names, each with a control that is served."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def service() -> Iterator[Service]:
 
 
 async def assert_served(service: Service) -> None:
-    """Good input works during the attack or after it."""
+    """Check that valid input is accepted during or after the attack."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 30))
         assert (await client.receive()).body["isOk"]
 
 
 async def test_slow_upgrade(service: Service) -> None:
-    """Slowloris: a request written byte by byte is cut after connectTimeout."""
+    """Slowloris: a request written byte by byte is cut off after ``connectTimeout``."""
     raw = await Raw.open(service)
     request = upgrade(service)
     sent, _ = await asyncio.gather(raw.drip(request, 0.05), assert_served(service))
@@ -57,13 +57,13 @@ async def test_slow_upgrade(service: Service) -> None:
 
 
 async def test_silent_socket(service: Service) -> None:
-    """A socket that says nothing at all is cut as well."""
+    """A socket that sends nothing at all is cut off as well."""
     raw = await Raw.open(service)
     assert b"101" not in await raw.rest()
 
 
 async def test_slow_fragments(service: Service) -> None:
-    """A message that never ends counts as no message: idleSeconds closes the connection."""
+    """An endless message counts as no message: ``idleSeconds`` closes the connection."""
     raw = await Raw.upgraded(service)
     raw.writer.write(CONNECT + frame(2, b"\xff\xd8", final=False))
     endless = frame(0, b"x", final=False) * 200
@@ -71,14 +71,14 @@ async def test_slow_fragments(service: Service) -> None:
 
 
 async def test_many_fragments(service: Service) -> None:
-    """A message in more fragments than any picture needs is refused with 1009."""
+    """A message with more fragments than any image needs is refused with 1009."""
     raw = await Raw.upgraded(service)
     raw.writer.write(CONNECT + frame(2, b"", final=False) + frame(0, b"x", final=False) * 5000)
     assert int(CloseCode.TOO_BIG).to_bytes(2, "big") in await raw.rest()
 
 
 async def test_compression_bomb(service: Service) -> None:
-    """Compression is never agreed to, and a compressed frame ends the connection with 1002."""
+    """Compression is never negotiated, and a compressed frame ends the connection with 1002."""
     raw = await Raw.upgraded(service, Sec_WebSocket_Extensions="permessage-deflate")
     assert b"101" in raw.head
     assert b"permessage-deflate" not in raw.head
@@ -88,7 +88,7 @@ async def test_compression_bomb(service: Service) -> None:
 
 @pytest.mark.parametrize("headers", [{"X-Big": "a" * 8000}, {f"X-{n}": "a" for n in range(600)}])
 async def test_header_flood(service: Service, headers: dict[str, str]) -> None:
-    """Heads beyond headerBytes are refused, few long lines or many short ones."""
+    """Request heads over ``headerBytes`` are refused, with few long lines or many short ones."""
     raw = await Raw.open(service)
     with_flood = upgrade(service, **headers)
     for start in range(0, len(with_flood) - 4, 1000):
@@ -110,11 +110,11 @@ async def test_cross_site_page(service: Service, origin: str) -> None:
 
 
 REBOUND = "evil.example"
-"""A site's name that leads to the service once the site's page is loaded."""
+"""A site's name that resolves to the service once the site's page is loaded."""
 
 
 async def upgraded_under(host: str, service: Service, path: str, **headers: str) -> bytes:
-    """Status of the answer to an upgrade request with this Host."""
+    """Return the status of the answer to an upgrade request with this Host."""
     raw = await Raw.open(service)
     request = upgrade(service, path=path, **headers)
     raw.writer.write(request.replace(b"127.0.0.1:%d" % service.port, host.encode(), 1))
@@ -125,7 +125,7 @@ async def upgraded_under(host: str, service: Service, path: str, **headers: str)
 
 @pytest.mark.parametrize("path", ["/statistics", "/metrics", "/status", "/", "/page.js"])
 def test_dns_rebinding_reads_nothing(service: Service, path: str) -> None:
-    """A site whose name leads to this machine reads nothing; the answer names the setting."""
+    """A site whose name resolves to this machine reads nothing; the answer names the setting."""
     for host in (REBOUND, f"{REBOUND}:{service.port}", f"127.0.0.1.{REBOUND}", "0.0.0.0"):
         refused = service.get(path, host=host)
         assert refused.status_code == 421
@@ -136,14 +136,14 @@ def test_dns_rebinding_reads_nothing(service: Service, path: str) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": f"http://{REBOUND}"}], ids=str)
 async def test_dns_rebinding_opens_nothing(service: Service, headers: dict[str, str]) -> None:
-    """Such a site's page names the same host as page and as service; it is refused for all that."""
+    """The page of such a site has the same host as the service, and is refused nevertheless."""
     assert await upgraded_under(REBOUND, service, "/ws", **headers) == b"421"
     await assert_served(service)
 
 
 @pytest.mark.parametrize("lines", ["", "Host: \r\n", "Host: localhost\r\nHost: localhost\r\n"])
 async def test_not_one_host(service: Service, lines: str) -> None:
-    """A request without a host, or with two, is answered 400 and reads nothing."""
+    """A request without a Host, or with two, is answered with 400."""
     raw = await Raw.open(service)
     raw.writer.write(f"GET /statistics HTTP/1.1\r\n{lines}\r\n".encode())
     assert (await raw.rest()).startswith(b"HTTP/1.1 400 ")
@@ -164,7 +164,7 @@ async def test_the_answer_to_head_has_no_body(service: Service, path: str, statu
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_health_is_reported_to_any_host(service: Service, path: str) -> None:
-    """Checkers of balancers name odd hosts, or none."""
+    """Health checkers of load balancers send unusual hosts, or none."""
     assert service.get(path, host=REBOUND).status_code == 200
     raw = await Raw.open(service)
     raw.writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
@@ -181,10 +181,10 @@ async def test_health_is_reported_to_any_host(service: Service, path: str) -> No
         ("/ws/ws", "localhost", b"404"),
     ],
 )
-async def test_other_ways_to_ask_for_the_socket(
+async def test_other_forms_of_the_upgrade_request(
     service: Service, path: str, host: str, status: bytes
 ) -> None:
-    """A final slash and the absolute form of the request line; its host takes precedence."""
+    """A trailing slash, and the absolute form of the request line, whose host takes precedence."""
     assert await upgraded_under(host, service, path) == status
 
 
@@ -203,7 +203,7 @@ async def test_other_ways_to_ask_for_the_socket(
     ],
 )
 async def test_path_traversal(service: Service, path: str) -> None:
-    """No path leads out of what is served."""
+    """No path leads out of the served folders."""
     raw = await Raw.open(service)
     raw.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1"))
     answer = await raw.rest()
@@ -213,7 +213,7 @@ async def test_path_traversal(service: Service, path: str) -> None:
 
 
 async def test_log_injection(service: Service) -> None:
-    """Whatever a client sends, each line of the log stays one JSON object of ours."""
+    """Whatever a client sends, each line of the log remains one JSON object of the service."""
     forged = '\n{"level": "info", "message": "forged"}\r\n\x1b[31m\u2028forged'
     for headers in ({"client": {"name": forged}}, {"session-id": forged, "resume-token": forged}):
         async with connect(service.url) as socket:
@@ -233,7 +233,7 @@ async def test_log_injection(service: Service) -> None:
 
 @pytest.mark.parametrize("message", [HEARTBEAT, b"no picture"], ids=["texts", "pictures"])
 async def test_message_flood(service: Service, message: str | bytes) -> None:
-    """More messages than messagesPerSecond end this connection alone, with 1008."""
+    """More messages than ``messagesPerSecond`` end only this connection, with 1008."""
     began = time.monotonic()
     async with Client(service.url) as client:
         with contextlib.suppress(ConnectionClosed):
@@ -248,14 +248,14 @@ async def test_message_flood(service: Service, message: str | bytes) -> None:
 
 
 async def test_ping_flood_unread(service: Service) -> None:
-    """Pongs that a client does not read are bounded by queuedBytes; then it is cut."""
+    """``queuedBytes`` limits the pongs that a client does not read; then it is cut off."""
     raw = await Raw.upgraded(service)
     assert await raw.flood(frame(9, bytes(125)) * 500)
     await assert_served(service)
 
 
-async def test_absurd_headers_of_connect(service: Service) -> None:
-    """Numbers beyond any float, wrong types, much too much: answered, never a crash."""
+async def test_invalid_headers_of_connect(service: Service) -> None:
+    """Numbers beyond any float, wrong types and huge values are answered and never crash a role."""
     odd: list[dict[str, object]] = [
         {"heartbeat-interval": 10**4000},
         {"heartbeat-interval": -1},
@@ -277,7 +277,7 @@ async def test_absurd_headers_of_connect(service: Service) -> None:
 
 
 async def test_too_many_sessions_of_one_address(service: Service) -> None:
-    """SessionsPerAddress holds, and places are given back."""
+    """``sessionsPerAddress`` holds, and slots are released."""
     clients = [Client(service.url) for _ in range(12)]
     await asyncio.gather(*(client.__aenter__() for client in clients))
     codes = [c.connected.body["code"] for c in clients if c.connected and c.connected.body]
@@ -291,18 +291,18 @@ async def test_too_many_sessions_of_one_address(service: Service) -> None:
             if again.connected.command is Command.CONNECTED:
                 break
     else:
-        pytest.fail("no place was given back")
+        pytest.fail("no slot was released")
 
 
 def test_permissions_of_sockets(service: Service) -> None:
-    """Only the service's user may get the frames or connect to the roles."""
+    """Only the service's user can get the frames or connect to the roles."""
     run = service.directory / "run"
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     for name in ("workers.sock", "aggregator.sock", "slab.sock"):
         assert stat.S_IMODE((run / name).stat().st_mode) == 0o600, name
 
 
-def test_no_outcry(service: Service) -> None:
-    """None of the attacks above made the service raise what it did not foresee."""
+def test_no_attack_causes_an_unexpected_error(service: Service) -> None:
+    """The log of the tests above has no unhandled exception."""
     log = Path(service.directory / "log").read_text()
     assert "Traceback" not in log

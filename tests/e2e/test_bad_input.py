@@ -1,4 +1,4 @@
-"""Bad input of every kind gets its documented answer, and good input still works."""
+"""Each kind of bad input gets its documented answer, and good input still works."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def service() -> Iterator[Service]:
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG whose header asks for a size and whose body is tiny."""
+    """Return a PNG whose header claims a size and whose body is tiny."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -51,7 +51,7 @@ BAD_FRAMES = {
 
 @pytest.mark.parametrize("name", BAD_FRAMES)
 async def test_a_bad_frame_is_answered_with_code_1(service: Service, name: str) -> None:
-    """The frame counts, costs no more than its size, and the next one is judged as ever."""
+    """The frame counts, costs no more than its size, and the next one is judged as usual."""
     async with Client(service.url) as client:
         await client.send_frame(BAD_FRAMES[name])
         answer = await client.receive()
@@ -73,7 +73,7 @@ BAD_TEXTS = {
 
 @pytest.mark.parametrize("name", BAD_TEXTS)
 async def test_a_bad_text_ends_the_connection(service: Service, name: str) -> None:
-    """The error is named and the connection closed with 4000."""
+    """The error is named, and the connection is closed with 4000."""
     text, code = BAD_TEXTS[name]
     async with Client(service.url) as client:
         await client.socket.send(text)
@@ -105,8 +105,8 @@ async def test_a_frame_before_connect_closes_with_1008(service: Service) -> None
 
 
 @pytest.mark.parametrize("identity", ["0" * 32, "nonsense", "../../etc/passwd", ""])
-async def test_a_session_id_that_is_not_ours_is_refused(service: Service, identity: str) -> None:
-    """The answer is the same whatever is wrong with it."""
+async def test_an_invalid_session_id_is_refused(service: Service, identity: str) -> None:
+    """The answer does not depend on what is wrong with it."""
     async with connect(service.url) as socket:
         headers = {"session-id": identity, "resume-token": "0" * 32}
         await socket.send(Codec.encode(Command.CONNECT, headers))

@@ -1,4 +1,4 @@
-"""The benchmarks' means, on a service whose answers are known; figures are not judged here."""
+"""The tools of the benchmarks, on a service with known answers; figures are not judged here."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def service() -> Iterator[Service]:
 
 
 async def test_a_schedule_is_kept(service: Service) -> None:
-    """Every frame is judged, and none but those that warm up is left out."""
+    """Every frame is judged, and only warm-up frames are left out."""
     seen = await on_schedule(to_service(service.url), 4, SHOTS, evenly(10, 2), seconds=2)
     assert seen.lost == 0
     assert len(seen.milliseconds) == 15
     assert seen.percentile(0.5) <= seen.percentile(0.99)
 
 
-def test_random_arrivals_have_the_pace_and_are_the_same_for_all() -> None:
-    """Equal load means the very same times for all that are compared."""
+def test_random_arrivals_have_the_rate_and_follow_the_seed() -> None:
+    """All compared services get equal load: exactly the same times."""
     dues = at_random(40, 50, seed=3)
     assert dues == at_random(40, 50, seed=3) != at_random(40, 50, seed=4)
     assert 0.9 < len(dues) / 2000 < 1.1
@@ -44,7 +44,7 @@ def test_random_arrivals_have_the_pace_and_are_the_same_for_all() -> None:
 
 
 async def test_saturation_goes_faster_than_a_slow_schedule(service: Service) -> None:
-    """Its lines never wait for anything but answers, so they outdo twice a slow schedule."""
+    """Its connections wait only for answers, so they exceed twice a slow schedule."""
     slow = await on_schedule(to_service(service.url), 4, SHOTS, evenly(2, 2), seconds=2)
     seen = await saturate(to_service(service.url), 4, SHOTS, seconds=2)
     assert seen.fps > 2 * slow.fps
@@ -52,7 +52,7 @@ async def test_saturation_goes_faster_than_a_slow_schedule(service: Service) -> 
 
 
 def test_lost_frames_are_late() -> None:
-    """A service that loses frames is not faster for it."""
+    """Losing frames does not make a service faster."""
     seen = Seen(1.0, milliseconds=[1.0] * 98)
     assert seen.percentile(0.99) == 1.0
     seen.lost = 2
@@ -62,7 +62,7 @@ def test_lost_frames_are_late() -> None:
 
 
 async def test_processor_time_is_reported_by_step(service: Service) -> None:
-    """All steps that the tables name are there."""
+    """All steps that the tables name are reported."""
     await saturate(to_service(service.url), 4, SHOTS, seconds=1.5)
     means = mean_us(service)
     for role, steps in WORK_STEPS.items():
@@ -78,7 +78,7 @@ def test_every_benchmark_can_be_run() -> None:
 
 
 def test_results_become_rows() -> None:
-    """Nested figures keep the way to them as their name."""
+    """The name of a nested figure is its path."""
     assert rows({"a": {"b": 1.23456, "c": [2, {"d": "x"}]}}) == [
         ("a b", "1.235"),
         ("a c 1", "2"),
@@ -86,8 +86,8 @@ def test_results_become_rows() -> None:
     ]
 
 
-def test_results_go_between_the_marks(tmp_path: Path) -> None:
-    """Twice, and whatever was not measured is a dash."""
+def test_results_are_written_between_the_marks(tmp_path: Path) -> None:
+    """This works twice, and missing measurements become a dash."""
     page = tmp_path / "performance.md"
     page.write_text(f"before\n{document.BEGIN}\nold\n{document.END}\nafter\n")
     machine = {"cpus": 2, "cpu": "x", "workers": 1, "load_before": 0.1}

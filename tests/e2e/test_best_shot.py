@@ -1,4 +1,4 @@
-"""The picture in the token is the one that was judged, whatever the client sent and who dies."""
+"""The image in the token is the judged one, whatever the client sent and whichever role dies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.service import KEY, Service, running
 from tests.support.stamp import OFFSET, shown_jpeg, stamped_jpeg
 
 NEEDED = 3
-"""Frames that pass before a session succeeds, so that something may die between them."""
+"""Frames that pass before a session succeeds, so that a role may die between them."""
 SETTINGS = f"""
 [MIDDLEWARES.WS.Bestshot]
 isEnabled = 1
@@ -64,7 +64,7 @@ def encoded(image: Image, kind: str, *settings: int) -> bytes:
 async def session(
     service: Service, encode: Callable[[Image], bytes], image: Image
 ) -> tuple[str, bytes, Answer | None]:
-    """Send as many shots of a picture as a session needs.
+    """Send as many shots of an image as a session needs.
 
     Returns:
         The session's id; the first frame, which is the best shot; RESULT if the last frame passed.
@@ -87,7 +87,7 @@ def claims_of(result: Answer | None) -> dict[str, Any]:
 
 
 def as_browsers_show(data: bytes) -> Image:
-    """Pixels over a white page, alpha and all."""
+    """Return the pixels over a white page, with alpha applied."""
     shown = PillowImage.open(io.BytesIO(data)).convert("RGBA")
     page = PillowImage.new("RGBA", shown.size, "white")
     page.alpha_composite(shown)
@@ -109,10 +109,10 @@ FORMATS: dict[str, tuple[int, ...]] = {
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-async def test_the_token_shows_the_judged_picture_and_names_what_was_sent(
+async def test_the_token_shows_the_judged_image_and_describes_the_source(
     service: Service, kind: str
 ) -> None:
-    """A JPEG in the token, whatever was sent; FileLogger keeps that, by the same digest."""
+    """The token has a JPEG of any input; FileLogger stores the input, with the same digest."""
     identity, sent, result = await session(
         service, lambda image: encoded(image, kind, *FORMATS[kind]), JUDGED
     )
@@ -132,7 +132,7 @@ async def test_the_token_shows_the_judged_picture_and_names_what_was_sent(
 
 
 def ended_log(service: Service, identity: str) -> Any:
-    """Await the finished folder of a session; it is written after the answer."""
+    """Wait for the finished folder of a session; it is written after the answer."""
     deadline = time.monotonic() + 60
     while True:
         for folder in folders(Path(service.directory / "logs")):
@@ -147,12 +147,10 @@ PAINTED = stamped(PERSON + 300, LIVE + 77)
 
 
 @pytest.mark.parametrize("kind", ["png", "webp"])
-async def test_alpha_never_paints_another_person_into_the_token(
-    service: Service, kind: str
-) -> None:
+async def test_alpha_cannot_put_another_person_into_the_token(service: Service, kind: str) -> None:
     """Colours show one person, colours and alpha together another one.
 
-    Such a file is refused: what it shows depends on who looks at it.
+    Such a file is refused, because what it shows depends on the viewer.
     """
     colours, alpha = encoded_pictures.with_alpha(JUDGED, PAINTED)
 
@@ -168,8 +166,8 @@ async def test_alpha_never_paints_another_person_into_the_token(
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-async def test_a_turned_picture_is_upright_in_the_token(service: Service, orientation: int) -> None:
-    """As it was judged, with no EXIF that a decoder could follow or leave out."""
+async def test_a_rotated_image_is_upright_in_the_token(service: Service, orientation: int) -> None:
+    """It is stored as judged, without EXIF that a decoder could follow or ignore."""
     _, _, result = await session(
         service, lambda shot: encoded_pictures.jpeg(shot, orientation), JUDGED
     )
@@ -185,7 +183,7 @@ NUMBERS = [LIVE + number for number in range(NEEDED)]
 
 @pytest.mark.parametrize("role", ["aggregator", "gateway"])
 async def test_a_death_changes_no_byte_of_the_best_shot(service: Service, role: str) -> None:
-    """It is encoded once and carried: after the death of any role the token has the same JPEG."""
+    """It is encoded once and carried along, so the death of any role leaves the same JPEG."""
     first = stamped_jpeg(PERSON, NUMBERS[0])
     async with Client(service.url) as client:
         for frame in [first, *(stamped_jpeg(PERSON, number) for number in NUMBERS[1:-1])]:
@@ -207,7 +205,7 @@ async def test_a_death_changes_no_byte_of_the_best_shot(service: Service, role: 
 
 
 async def test_another_machine_gives_the_same_best_shot() -> None:
-    """A session that continues there by the session store has the JPEG of the first machine."""
+    """A session that moves there through the session store has the JPEG of the first machine."""
     with running_redis() as redis:
         settings = SETTINGS + f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
         with running(settings, workers=1) as first, running(settings, workers=1) as second:
@@ -224,7 +222,7 @@ async def test_another_machine_gives_the_same_best_shot() -> None:
 
 
 def check_best_shot(result: Answer, sent: bytes) -> None:
-    """The first frame's, byte for byte as a session without faults has it."""
+    """Check that it is the first frame's, byte for byte as in a session without faults."""
     claims = claims_of(result)
     assert base64.b64decode(claims["bestshot"]) == shown_jpeg(sent)
     assert claims["bestshotSource"]["sha256"] == hashlib.sha256(sent).hexdigest()

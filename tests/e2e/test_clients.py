@@ -1,4 +1,4 @@
-"""Both Python clients against the running service: a verdict, also over a killed gateway."""
+"""Both Python clients against the running service get a verdict, even if a gateway is killed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def service() -> Iterator[Service]:
 
 
 def frames(person: int, *, pause: float = 0.02) -> Iterator[bytes]:
-    """Frames of which those from number 20 on are live."""
+    """Yield frames; those from number 20 on are live."""
     for number in range(200):
         time.sleep(pause)
         yield stamped_jpeg(person, min(number, 200))
@@ -45,8 +45,8 @@ async def paced_frames(person: int) -> AsyncIterator[bytes]:
         yield stamped_jpeg(person, min(number, 200))
 
 
-def test_the_synchronous_client_brings_a_token(service: Service) -> None:
-    """A script of five lines has a verdict that verifies, and hears each status on the way."""
+def test_the_synchronous_client_returns_a_token(service: Service) -> None:
+    """A script of five lines gets a verdict that verifies, and each status before it."""
     heard: list[Answer] = []
     with SyncClient(service.url) as client:
         verdict = client.check(frames(21), heard.append)
@@ -58,8 +58,8 @@ def test_the_synchronous_client_brings_a_token(service: Service) -> None:
     assert {answer.command for answer in heard} == {Command.STATUS}
 
 
-async def test_the_asynchronous_client_outlives_a_gateway(service: Service) -> None:
-    """The gateway is killed in the middle: the client resumes and the verdict is its session's."""
+async def test_the_asynchronous_client_survives_a_killed_gateway(service: Service) -> None:
+    """It resumes, and the verdict is that of its session."""
     killed = False
 
     def kill_once(answer: Answer) -> None:
@@ -78,7 +78,7 @@ async def test_the_asynchronous_client_outlives_a_gateway(service: Service) -> N
     assert claims["sid"] == session
 
 
-def test_frames_that_end_bring_no_verdict(service: Service) -> None:
+def test_too_few_frames_are_an_error(service: Service) -> None:
     """A client that stops too early gets an error and does not wait."""
     service.wait_ready()
     with SyncClient(service.url) as client, pytest.raises(NoVerdict):
@@ -90,7 +90,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 @pytest.fixture(scope="module", params=["node", "go"])
 def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command of a client of the integration guide."""
+    """The command of a client in the integration guide."""
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed on this machine")
     if request.param == "node":
@@ -108,7 +108,7 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def check_files(
     example: list[str], service: Service, numbers: range, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Let the client send frames with these numbers; those from number 20 on are live."""
+    """Run the client on frames with these numbers; those from number 20 on are live."""
     files = [folder / f"{number}.jpg" for number in numbers]
     for number, file in zip(numbers, files, strict=True):
         file.write_bytes(stamped_jpeg(24, number))
@@ -116,7 +116,7 @@ def check_files(
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_client_of_the_guide_brings_a_token(
+def test_a_client_of_the_guide_gets_a_token(
     example: list[str], service: Service, tmp_path: Path
 ) -> None:
     """It sends images until one is accepted, and prints a token that verifies."""
@@ -139,18 +139,18 @@ def test_a_client_of_the_guide_fails_without_an_accepted_image(
 
 
 async def test_a_wrong_token_is_refused(service: Service) -> None:
-    """The service's refusal is raised with its code."""
+    """The client raises the service's refusal with its code."""
     async with Client(service.url, session_id="0" * 32, resume_token="0" * 32) as client:
         with pytest.raises(Refused, match=r"session\.unknown"):
             await client.check([stamped_jpeg(24, 1)])
 
 
 SHORT = 2.0
-"""Seconds of silence that these clients bear: more than a busy machine takes for an answer."""
+"""Seconds of silence that these clients tolerate: more than a busy machine needs for an answer."""
 
 
 class Relay:
-    """A way to the service that may go silent: what is open then stays open, and says nothing."""
+    """A TCP relay to the service that can go silent: open connections then transfer nothing."""
 
     def __init__(self, service: Service) -> None:
         self._target = service.port
@@ -159,7 +159,7 @@ class Relay:
 
     @contextlib.asynccontextmanager
     async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-        """Relay until the block ends; the port."""
+        """Relay until the block ends; yield the port."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -169,7 +169,7 @@ class Relay:
                 writer.transport.abort()
 
     def fall_silent(self) -> None:
-        """Say nothing more on what is open now."""
+        """Transfer nothing more on the open connections."""
         self._silent |= self._open
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -187,7 +187,7 @@ class Relay:
 
 
 def silent_once(relay: Relay) -> tuple[threading.Event, Callable[[Answer], None]]:
-    """Have a relay fall silent after the third frame."""
+    """Silence a relay after the third frame."""
     done = threading.Event()
 
     def hear(answer: Answer) -> None:
@@ -198,8 +198,8 @@ def silent_once(relay: Relay) -> tuple[threading.Event, Callable[[Answer], None]
     return done, hear
 
 
-async def test_a_connection_that_only_seems_open_is_replaced(service: Service) -> None:
-    """A network that swallows everything: both clients notice, and resume the same session."""
+async def test_a_dead_connection_is_replaced(service: Service) -> None:
+    """The network drops all packets: both clients notice, and resume the same session."""
     relay = Relay(service)
     async with relay.listening() as port:
         url = f"ws://127.0.0.1:{port}/ws"
@@ -220,8 +220,8 @@ async def test_a_connection_that_only_seems_open_is_replaced(service: Service) -
         assert done.is_set()
 
 
-async def test_a_certificate_of_ones_own(service: Service, tmp_path: Path) -> None:
-    """Both clients trust the given certificates, and no others."""
+async def test_clients_trust_only_the_given_certificates(service: Service, tmp_path: Path) -> None:
+    """Both clients accept a private certificate authority and no other."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(*certificate(tmp_path))
     trusted = ssl.create_default_context(cafile=str(tmp_path / "lunapass.pem"))
@@ -240,14 +240,14 @@ async def test_a_certificate_of_ones_own(service: Service, tmp_path: Path) -> No
         assert await asyncio.to_thread(play)
 
 
-async def test_a_client_that_is_not_answered_leaves_no_thread() -> None:
-    """A synchronous client that gets no session closes what it has opened for it."""
+async def test_an_unanswered_client_leaves_no_thread() -> None:
+    """A synchronous client that gets no session closes everything it opened."""
 
     def play(port: int) -> None:
         before = threading.active_count()
         with pytest.raises(TimeoutError):
             SyncClient(f"ws://127.0.0.1:{port}/ws", patience=0.3).__enter__()
-        # A thread that was asked to end does so a little later.
+        # A thread ends a little after the request to stop.
         wait_for(lambda: threading.active_count() == before)
 
     async with serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0) as silent:

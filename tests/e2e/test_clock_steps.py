@@ -1,4 +1,4 @@
-"""Real processes whose wall clock is set in the middle of a session: the verdict is the same."""
+"""The wall clock of real processes is set in the middle of a session: the verdict is the same."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BACKEND = 'backend = "tests.support.stamp:PosingStampBackend"'
 CAMERA = {"camera": {"label": "FaceTime HD", "frameRate": 10}}
 FRAME_SECONDS = 0.1
 STEPS = [80, -3600, 86_400]
-"""All are longer than the time for an action, which is long enough for a busy machine."""
+"""All are longer than the timeout of an action, which is long enough for a busy machine."""
 SHOWS: dict[int | None, int] = {
     Code.CLOSE_EYES: EYES_SHUT,
     Code.ASK_TURN_LEFT: LEFT,
@@ -47,13 +47,13 @@ SHOWS: dict[int | None, int] = {
 
 @dataclass
 class Person:
-    """Does what is asked, or sits still, ten frames a second.
+    """Obeys prompts or sits still, at ten frames a second.
 
     Attributes:
-        prompts: what was asked, in turn.
-        shown: frames so far; each shows the face elsewhere, as a camera does.
-        pause: frames until the reaction: two and three in turn after prompts, since a reaction
-            that is faster, or always equally fast, is not a person's.
+        prompts: prompts in order.
+        shown: frames so far; each has the face in another place, as from a camera.
+        pause: frames until the reaction, alternately two and three, because a person's reaction is
+            never faster or always equal.
     """
 
     obeys: bool = True
@@ -63,11 +63,11 @@ class Person:
 
     @property
     def actions(self) -> int:
-        """Actions asked so far."""
+        """Actions prompted so far."""
         return len([code for code in self.prompts if code in SHOWS])
 
     async def act(self, client: Client, actions: int = 99) -> Answer | None:
-        """Show frames until so many actions were asked; RESULT where that comes before."""
+        """Show frames until this many actions were prompted; return RESULT if it comes first."""
         while self.actions < actions:
             began = time.monotonic()
             prompt = self.prompts[-1] if self.prompts and self.obeys and not self.pause else None
@@ -87,7 +87,7 @@ class Person:
 
 
 def claims_of(result: Answer | None) -> dict[str, Any]:
-    """The token of an accepted person, whatever its times are."""
+    """Return the token's claims of an accepted person, without the times."""
     assert result is not None
     assert result.command is Command.RESULT
     assert result.body["errors"] == []
@@ -113,10 +113,10 @@ def _right(clock: WallClock) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_person_passes_whatever_the_clock_does(
+async def test_a_person_passes_despite_clock_steps(
     service: Service, clock: WallClock, step: int
 ) -> None:
-    """All actions pass, VirtualCameraChecker has no evidence, ``iat`` is the time that is set."""
+    """All actions pass, VirtualCameraChecker has no evidence, and ``iat`` is the new time."""
     person = Person()
     async with Client(service.url, client=CAMERA) as client:
         assert await person.act(client, actions=2) is None
@@ -128,7 +128,7 @@ async def test_a_person_passes_whatever_the_clock_does(
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_person_passes_at_the_next_gateway_too(
+async def test_a_person_passes_at_the_next_gateway(
     service: Service, clock: WallClock, step: int
 ) -> None:
     """The gateway that starts after the step gets the session's age from the aggregator."""
@@ -154,8 +154,8 @@ resumeSeconds = 2.0
 )
 
 
-async def test_every_time_out_comes(clock: WallClock) -> None:
-    """After a step back: the time for an action, and the time that a client may be away."""
+async def test_every_timeout_fires(clock: WallClock) -> None:
+    """After a step back the timeout of an action and the limit on a client's absence still hold."""
     with running(HASTY, workers=1, worker_settings=BACKEND, wrapper=clock.wrapper) as service:
         still = Person(obeys=False)
         async with Client(service.url, client=CAMERA) as client:
@@ -181,7 +181,7 @@ def store_clock() -> Iterator[WallClock]:
 
 @pytest.fixture(scope="module")
 def machines(clock: WallClock, store_clock: WallClock) -> Iterator[list[Service]]:
-    """Two machines with one store; the second was started earlier, and is an hour slow."""
+    """Two machines with one store; the second one was booted earlier and is an hour slow."""
     with (
         running_redis(wrapper=store_clock.wrapper) as redis,
         wall_clock() as slow,
@@ -215,7 +215,7 @@ async def test_a_person_passes_across_machines(machines: list[Service]) -> None:
     assert person.actions == 3
 
 
-async def test_time_passes_between_machines(
+async def test_time_counts_between_machines(
     machines: list[Service], store_clock: WallClock
 ) -> None:
     """A client that is away for longer than ``actionTimeout`` has failed the action."""

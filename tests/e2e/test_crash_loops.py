@@ -1,4 +1,4 @@
-"""A role that dies too often is given up; without a worker the rest continues."""
+"""A role that dies too often is given up; without a worker the other roles continue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = "[SUPERVISOR]\ncrashLimit = 3\ncrashWindow = 600\nrespawnDelay = 0.05
 
 
 def until(reached: Callable[[], bool], seconds: float = 60) -> bool:
-    """Wait for something; False when it does not come."""
+    """Wait for a condition; return False if it never holds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -31,7 +31,7 @@ def until(reached: Callable[[], bool], seconds: float = 60) -> bool:
 
 
 def kill_repeatedly(service: Service, role: str, times: int) -> None:
-    """Kill the first process of a role and each that takes its place."""
+    """Kill the first process of a role and each of its successors."""
     killed: set[int] = set()
     for _ in range(times):
         assert until(lambda: bool(set(service.pids(role)) - killed))
@@ -41,7 +41,7 @@ def kill_repeatedly(service: Service, role: str, times: int) -> None:
 
 
 async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
-    """The rest continues, and operators see it at /readyz and in the log."""
+    """The other roles continue, and /readyz and the log report it."""
     with running(SETTINGS, workers=2) as service:
         kill_repeatedly(service, "worker-0", 3)
         assert until(lambda: service.get("/readyz").text == "degraded: 1 of 2 workers\n")
@@ -54,14 +54,14 @@ async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
 
 
 async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
-    """A service manager may start it again; it never stays half alive."""
+    """A service manager may start it again; it never stays partly alive."""
     with running(SETTINGS, workers=1) as service:
         kill_repeatedly(service, "aggregator", 3)
         assert await asyncio.to_thread(service.process.wait, 60) == 1
 
 
 async def test_a_frame_that_hangs_workers_is_answered() -> None:
-    """Two workers stand still over one frame: code 2, both are replaced, the next frame works."""
+    """It gets code 2, both workers that hung are replaced, and the next frame works."""
     watchful = "[SUPERVISOR]\nwatchdogSeconds = 5.0\nrespawnDelay = 0.05\n"
     with running(watchful, workers=2, worker_settings="jobTimeout = 2.0") as service:
         before = set(service.pids("worker"))

@@ -1,6 +1,7 @@
-"""Whatever a client sends, every decoder reads from the token the picture that was judged.
+"""Every decoder reads the judged image from the token, whatever the client sent.
 
-Sixty pictures of all formats go the way of a frame that passes: header, slot, best shot, token.
+Sixty images of all formats pass through the stages of an accepted frame: header, slot, best shot,
+token.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ from tests.support.browser import browsing
 from tests.support.judge import SESSION, live, plugin_config
 
 MOST = 3.0
-"""Greatest mean difference of a picture's bytes."""
+"""Greatest mean difference of an image's bytes."""
 CONFIG = plugin_config({})
 ORIENTATIONS = range(1, 9)
 GREY = cv2.COLOR_BGR2GRAY
 
 
 def scene() -> Image:
-    """A picture whose corners, colours and brightness tell every turn and change apart."""
+    """Return an image in which every rotation and colour change is visible."""
     across, down = np.meshgrid(np.linspace(0, 1, 160), np.linspace(0, 1, 120))
     image = np.stack([255 * across, 255 * down, 200 * (1 - across)], axis=-1)
     image[10:40, 10:60] = (20, 20, 220)
@@ -59,13 +60,13 @@ def rgb(image: Image) -> Image:
 
 
 def other_colours() -> bytes:
-    """A profile of sRGB whose red and blue have changed places."""
+    """Return an sRGB profile with red and blue swapped."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
 
 
 def jpegs(shown: Image) -> Iterator[bytes]:
-    """All orientations, full and halved colours; other samplings, progressive, grey, profile."""
+    """All orientations with full and halved chroma; other samplings, progressive, grey, profile."""
     full, halved = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     for orientation, factor in itertools.product(ORIENTATIONS, (full, halved)):
         yield encoded_pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
@@ -137,7 +138,10 @@ def saved(image: Image, kind: str, **settings: Any) -> bytes:
 
 
 def judge(slab: Slab, data: bytes) -> tuple[Image, bytes]:
-    """Take a frame from its header to the token: the judged pixels and the token's picture."""
+    """Process a frame from its header to the token.
+
+    Return the judged pixels and the token's image.
+    """
     header = intake.judge(data, Config().LIMITS)
     decode_into(slab, 0, 1, 1, data, header)
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
@@ -155,7 +159,7 @@ def judge(slab: Slab, data: bytes) -> tuple[Image, bytes]:
 
 
 Judged = list[tuple[bytes, Image, bytes]]
-"""What was sent, the pixels that were judged, and the picture in the token."""
+"""The source, the judged pixels, and the image in the token."""
 
 
 @pytest.fixture(scope="module")
@@ -202,14 +206,14 @@ def by_chromium() -> Iterator[Callable[[bytes], Image]]:
 
 
 def difference(one: Image, other: Image) -> float:
-    """Mean absolute difference of the bytes; infinite where the sizes differ."""
+    """Return the mean absolute difference of the bytes; infinite if the sizes differ."""
     if one.shape != other.shape:
         return np.inf
     return float(np.abs(one.astype(np.int16) - other).mean())
 
 
-def test_there_are_sixty_pictures_of_every_format(judged: Judged) -> None:
-    """All of them are accepted, and each token's picture is upright without any metadata."""
+def test_sixty_images_of_all_formats_are_accepted(judged: Judged) -> None:
+    """Each token's image is upright and has no metadata."""
     formats = [intake.read(sent).format for sent, _, _ in judged]
     counts = {kind: formats.count(kind) for kind in set(formats)}
     assert counts == {"jpeg": 25, "png": 23, "webp": 12}
@@ -220,17 +224,17 @@ def test_there_are_sixty_pictures_of_every_format(judged: Judged) -> None:
 
 
 @pytest.mark.parametrize("decode", [by_opencv, by_pillow], ids=["OpenCV", "Pillow"])
-def test_decoders_read_the_judged_picture_from_the_token(
+def test_decoders_read_the_judged_image_from_the_token(
     judged: Judged, decode: Callable[[bytes], Image]
 ) -> None:
-    """Within JPEG's error."""
+    """It is equal within the error of JPEG."""
     assert max(difference(decode(token), pixels) for _, pixels, token in judged) < MOST
 
 
-def test_a_browser_shows_the_judged_picture(
+def test_a_browser_shows_the_judged_image(
     judged: Judged, by_chromium: Callable[[bytes], Image]
 ) -> None:
-    """Within JPEG's error; what was sent it shows otherwise in many cases."""
+    """It is equal within the error of JPEG; the browser shows many of the sources differently."""
     assert max(difference(by_chromium(token), pixels) for _, pixels, token in judged) < MOST
     otherwise = [difference(by_chromium(sent), pixels) > 10 for sent, pixels, _ in judged]
     assert sum(otherwise) >= 3

@@ -1,4 +1,4 @@
-"""The demonstration on the real models: what a newcomer runs first, and what it leaves behind."""
+"""The demonstration on the real models: the first program that a newcomer runs, and its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.service import ROOT
 
 
 def demonstrate(models: Path, output: Path) -> str:
-    """Run the demonstration; what it printed."""
+    """Run the demonstration; return what it printed."""
     run = subprocess.run(
         [
             sys.executable,
@@ -44,9 +44,10 @@ def demonstrate(models: Path, output: Path) -> str:
 def test_the_demonstration_ends_with_a_verified_verdict(
     models_directory: Path, tmp_path: Path
 ) -> None:
-    """Hints come as the person misbehaves; then the token verifies and holds the best shot.
+    """Hints follow the person's mistakes; the token verifies and has the best shot.
 
-    The person is a rendered photograph, whose eyes LifeSigns finds too still: a blink is asked.
+    The person is a rendered photograph, whose eyes LifeSigns finds too still, so it asks for a
+    blink.
     """
     printed = demonstrate(models_directory, tmp_path / "demo")
     for code in (12, 3, 5, 19, 51, 62):
@@ -57,7 +58,7 @@ def test_the_demonstration_ends_with_a_verified_verdict(
 def test_with_the_fallback_models_the_person_must_act(
     fallback_models: Path, tmp_path: Path
 ) -> None:
-    """It says that passive liveness is weak, judges it, asks for two actions, and succeeds."""
+    """It reports that passive liveness is weak, judges it, asks for two actions, and succeeds."""
     printed = demonstrate(fallback_models, tmp_path / "demo")
     assert "passive liveness is weak" in printed
     assert HINTS[51] in printed

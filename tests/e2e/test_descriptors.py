@@ -1,4 +1,4 @@
-"""A service with few descriptors: it says so, answers "full" to further clients, and continues."""
+"""A service short of file descriptors logs it, refuses further clients as "full", and continues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITED = ["bash", "-c", f'ulimit -n {FEW}; exec "$@"', "--"]
 
 
 async def answer(raw: Raw) -> str:
-    """Status of the answer to an upgrade, or "cut"."""
+    """Return the status of the answer to an upgrade, or "cut"."""
     try:
         line = await asyncio.wait_for(raw.reader.readline(), 60)
     except ConnectionError:
@@ -31,8 +31,8 @@ async def answer(raw: Raw) -> str:
     return line.decode().split(" ")[1] if line else "cut"
 
 
-async def first_room(service: Service) -> Client:
-    """A client that connects as soon as the closed sockets are forgotten."""
+async def first_free_place(service: Service) -> Client:
+    """Return a client that connects as soon as the closed sockets are released."""
     for _ in range(100):
         with contextlib.suppress(ClientError):
             async with Client(service.url):
@@ -41,8 +41,11 @@ async def first_room(service: Service) -> Client:
     return Client(service.url)
 
 
-async def test_full_is_answered_before_descriptors_end() -> None:
-    """Each client is served, refused as "full" or, far beyond that, cut off; then all is well."""
+async def test_clients_are_refused_before_descriptors_run_out() -> None:
+    """Each client is served, refused as "full" or, far beyond that, cut off.
+
+    Then the service recovers.
+    """
     with running(SETTINGS, workers=1, wrapper=LIMITED) as service:
         raws, answers = [], []
         for _ in range(FEW):
@@ -63,7 +66,7 @@ async def test_full_is_answered_before_descriptors_end() -> None:
         assert set(counts) <= {"101", "503", "cut"}
         for raw in raws:
             raw.writer.close()
-        async with await first_room(service) as client:
+        async with await first_free_place(service) as client:
             await client.send_frame(stamped_jpeg(1, 30))
             assert (await client.receive()).body["isOk"]
         refused = service.metric('lunapass_requests_refused_total{reason="full"}')

@@ -1,4 +1,4 @@
-"""SIGTERM: the service takes no new clients and lets the others finish."""
+"""After SIGTERM the service accepts no new clients and lets the others finish."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ os.set_inheritable(3, True)
 os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""Passes a listening socket as systemd does, so that a gateway that ends has a successor."""
+"""Passes a listening socket as systemd does, so that a draining gateway has a successor."""
 
 
-async def test_a_service_that_ends_lets_its_clients_end() -> None:
+async def test_a_draining_service_lets_its_clients_finish() -> None:
     """A client still gets its verdict, no new session starts, and the service ends after that."""
     with running("[LIMITS]\ndrainSeconds = 120.0\n", workers=1) as service:
         async with Client(service.url) as client:
@@ -50,8 +50,8 @@ async def test_a_service_that_ends_lets_its_clients_end() -> None:
         assert await asyncio.to_thread(service.process.wait, 60) == 0
 
 
-async def test_a_client_that_dawdles_is_asked_to_come_back() -> None:
-    """After drainSeconds, with 1012."""
+async def test_a_slow_client_is_asked_to_reconnect() -> None:
+    """Its connection is closed with 1012 after ``drainSeconds``."""
     with running("[LIMITS]\ndrainSeconds = 0.5\n", workers=1) as service:
         async with Client(service.url) as dawdler:
             service.process.send_signal(signal.SIGTERM)
@@ -62,7 +62,7 @@ async def test_a_client_that_dawdles_is_asked_to_come_back() -> None:
 
 
 async def commands(client: ClientConnection, frame: bytes) -> list[Command]:
-    """Open a session on an upgraded connection, send a frame, and return what is answered."""
+    """Open a session on an upgraded connection, send a frame, and return the answers."""
     await client.send(Codec.encode(Command.CONNECT))
     await client.send(frame)
     return [Answer.parse(message).command async for message in client]
@@ -75,12 +75,12 @@ async def test_a_restart_serves_clients_that_are_just_connecting() -> None:
     with running(settings, workers=1, wrapper=[sys.executable, "-c", ACTIVATE]) as service:
         (gateway,) = service.pids("gateway")
         with socket.create_connection(("127.0.0.1", service.port)) as silent:
-            async with connect(service.url) as upgraded:  # accepted after the silent one
+            async with connect(service.url) as upgraded:  # accepted after the first
                 os.kill(gateway, signal.SIGTERM)
-                await asyncio.sleep(0.5)  # some turns of the drain's loop
+                await asyncio.sleep(0.5)  # some iterations of the drain loop
                 assert await commands(upgraded, stamped_jpeg(1, 30)) == whole
             async with connect(service.url, sock=silent) as late:
                 assert await commands(late, stamped_jpeg(2, 30)) == whole
-        async with Client(service.url) as client:  # waits for the next gateway
+        async with Client(service.url) as client:  # queued for the next gateway
             assert client.connected is not None
         assert service.pids("gateway") != [gateway]

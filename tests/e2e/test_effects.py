@@ -1,4 +1,4 @@
-"""Side effects of the whole service: nothing lost and nothing twice when the aggregator dies."""
+"""Side effects of the whole service: nothing is lost or duplicated when the aggregator dies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 
 async def play(service: Service, person: int, frames: int, *, pause: float = 0.0) -> list[bytes]:
-    """Send so many frames that are not accepted, then one that is; the frames with a status."""
+    """Send this many refused frames and then an accepted one; return the frames with a status."""
     judged = []
     async with Client(service.url) as client:
         for number in range(frames + 1):
@@ -40,7 +40,7 @@ async def play(service: Service, person: int, frames: int, *, pause: float = 0.0
 
 
 def ended_logs(path: Path, count: int) -> list[SessionLog]:
-    """Await so many finished folders."""
+    """Wait for this many finished folders."""
     deadline = time.monotonic() + 60
     while True:
         logs = [read_session(folder) for folder in folders(path)]
@@ -50,8 +50,8 @@ def ended_logs(path: Path, count: int) -> list[SessionLog]:
         time.sleep(0.05)
 
 
-async def test_every_frame_is_in_the_files_though_the_aggregator_is_killed(tmp_path: Path) -> None:
-    """Ten sessions, the aggregator killed three times: each judged frame is there, once."""
+async def test_every_frame_is_logged_although_the_aggregator_is_killed(tmp_path: Path) -> None:
+    """Each judged frame of ten sessions is there once; the aggregator is killed three times."""
     settings = f'[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "{tmp_path}/logs"\n'
     with running(settings) as service:
         playing = [
@@ -76,7 +76,10 @@ async def test_every_frame_is_in_the_files_though_the_aggregator_is_killed(tmp_p
 
 
 def videos(redis: Redis, count: int) -> dict[str, tuple[list[bytes], int, int]]:
-    """Await so many jobs; each session's frames, and how many there were and how many are lost."""
+    """Wait for this many jobs.
+
+    Return each session's frames, their number and how many were lost.
+    """
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     deadline = time.monotonic() + 90
     while len(queue) < count:
@@ -95,12 +98,12 @@ def videos(redis: Redis, count: int) -> dict[str, tuple[list[bytes], int, int]]:
 
 DROPPED = 'lunapass_effects_dropped_total{plugin="VideoRedis"}'
 WHOLE = 1_000_000_000
-"""Bytes of a spool that holds every frame of the test."""
+"""Bytes of a spool that fits every frame of the test."""
 
 
 @pytest.mark.parametrize("spool", [WHOLE, 150_000], ids=["room", "little room"])
-async def test_redis_killed_twice_under_twenty_sessions(tmp_path: Path, spool: int) -> None:
-    """Every session has its one video job, with all its frames in order or a counted drop."""
+async def test_video_jobs_survive_two_kills_of_redis(tmp_path: Path, spool: int) -> None:
+    """Each of twenty sessions has one job, with all its frames in order or counted drops."""
     with running_redis() as redis:
         settings = f"""
 [MIDDLEWARES.WS.VideoRedis]
@@ -115,14 +118,14 @@ args.spoolBytes = {spool}
             for outage in (1, 2):
                 await asyncio.sleep(0.6)
                 redis.kill()
-                if outage == 1 and spool < WHOLE:  # until the spool is full, however long it takes
+                if outage == 1 and spool < WHOLE:  # until the spool is full, at any speed
                     await until(lambda: service.metric(DROPPED) > 0)
                 else:
                     await asyncio.sleep(0.8)
                 await asyncio.to_thread(redis.start)
             sent = await asyncio.gather(*playing)
             for judged in sent:
-                judged[-1] = shown_jpeg(judged[-1])  # the one that passed, as it was judged
+                judged[-1] = shown_jpeg(judged[-1])  # the passed frame, as judged
             with redis.client() as client:
                 found = await asyncio.to_thread(videos, client, 20)
             dropped = service.metric(DROPPED)
@@ -131,14 +134,14 @@ args.spoolBytes = {spool}
         whole = next(one for one in sent if frames[-1] in one)
         assert len(whole) == total == len(frames) + missing
         left = iter(whole)
-        assert all(frame in left for frame in frames), "out of order or foreign"
+        assert all(frame in left for frame in frames), "frames out of order or of another session"
         lost += missing
     assert lost == dropped
     assert (lost > 0) == (spool < WHOLE)
 
 
-async def test_a_full_disk_stops_the_files_and_no_session() -> None:
-    """Sessions pass while the folder's file system is full; one line and a metric report it."""
+async def test_a_full_disk_stops_the_files_but_no_session() -> None:
+    """Sessions pass while the folder's file system is full; one log line and a metric report it."""
     settings = '[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "DIRECTORY/memory/logs"\n'
     with running(settings, wrapper=private_tmpfs("DIRECTORY/memory", "200k")) as service:
         for person in range(3):

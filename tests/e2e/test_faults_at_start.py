@@ -1,4 +1,4 @@
-"""What cannot start says so in one line, ends with status 2 and leaves nothing running."""
+"""A service that cannot start prints one line, ends with status 2 and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAULTS = {
 
 
 def start(tmp_path: Path, port: int, settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the service until it gives up."""
+    """Run the service until it exits."""
     config = tmp_path / "config.toml"
     run = tmp_path / "r"
     settings = settings.replace("RUN", str(run))
@@ -55,7 +55,7 @@ def start(tmp_path: Path, port: int, settings: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_named(tmp_path: Path, name: str) -> None:
+def test_an_error_at_start_up_is_explained(tmp_path: Path, name: str) -> None:
     """The line says what to set or to run."""
     settings, expected = FAULTS[name]
     ended = start(tmp_path, free_port(), settings)

@@ -19,7 +19,7 @@ from tests.support.stamp import stamped_jpeg
 
 ROLES = ("worker", "aggregator", "gateway")
 TOO_LARGE = "[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n"
-"""A threshold that the test's faces, 200 pixels wide, do not meet: code 12."""
+"""A threshold that the test's faces, 200 pixels wide, fail with code 12."""
 OTHER_KEY = "abcdef0123456789abcdef0123456789abcdef0123456789"
 
 
@@ -35,7 +35,7 @@ def edit(service: Service, addition: str) -> None:
 
 
 def lines(service: Service, event: str) -> list[dict[str, str]]:
-    """What the roles have logged of their configurations."""
+    """Return what the roles have logged about their configurations."""
     text = (service.directory / "log").read_text().splitlines()
     said = [json.loads(line) for line in text if line.startswith("{")]
     return [line for line in said if line["message"] == f"configuration {event}"]
@@ -53,7 +53,7 @@ async def restart(service: Service, role: str) -> None:
 
 
 async def judged(service: Service) -> Answer:
-    """Send a live frame in a session of its own; its status."""
+    """Send a live frame in its own session; return its status."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 50))
         return await client.receive()
@@ -68,7 +68,7 @@ async def token(service: Service) -> str:
 
 @pytest.mark.parametrize("edited", [TOO_LARGE, "[NO_SUCH_SECTION]\n"], ids=["valid", "faulty"])
 async def test_an_edit_without_a_reload_is_not_used(service: Service, edited: str) -> None:
-    """Each role that dies and is started again works as before, whatever the file says then."""
+    """Each role that dies is restarted with the old settings, whatever the file says then."""
     edit(service, edited)
     for role in ROLES:
         await restart(service, role)
@@ -79,7 +79,7 @@ async def test_an_edit_without_a_reload_is_not_used(service: Service, edited: st
 
 
 async def test_a_role_started_after_a_reload_uses_the_new_configuration(service: Service) -> None:
-    """Each one that dies gets what the others have taken, and all log the same generation."""
+    """Each restarted role gets what the others use, and all log the same generation."""
     await service.reload(TOO_LARGE)
     for role in ROLES:
         await restart(service, role)
@@ -90,8 +90,8 @@ async def test_a_role_started_after_a_reload_uses_the_new_configuration(service:
         assert taken == {started["generation"], running}, role
 
 
-async def test_a_faulty_file_is_given_to_no_role(service: Service) -> None:
-    """The supervisor refuses it with one line, and hands nothing out, also to a new process."""
+async def test_an_invalid_file_is_given_to_no_role(service: Service) -> None:
+    """The supervisor refuses it with one line; a new process does not get it either."""
     await service.reload("[LIVENESS.THRESHOLDS]\nfaceWidth = -1\n", roles=1)
     await restart(service, "worker")
     assert (await judged(service)).body["isOk"]
@@ -100,10 +100,10 @@ async def test_a_faulty_file_is_given_to_no_role(service: Service) -> None:
     assert lines(service, "reloaded") == []
 
 
-async def test_what_needs_a_restart_waits_for_it_in_every_role(service: Service) -> None:
-    """A new signing key beside new thresholds: an aggregator that is started again signs as before.
+async def test_settings_that_need_a_restart_wait_for_it_in_every_role(service: Service) -> None:
+    """A new signing key comes with new thresholds: a restarted aggregator signs with the old key.
 
-    Otherwise its tokens would not fit the public keys that the running gateway publishes.
+    Otherwise its tokens would not match the public keys that the running gateway publishes.
     """
     config = service.directory / "config.toml"
     config.write_text(config.read_text().replace(KEY, OTHER_KEY))
@@ -114,10 +114,10 @@ async def test_what_needs_a_restart_waits_for_it_in_every_role(service: Service)
 
 
 async def test_a_reload_while_a_role_starts_reaches_it(service: Service) -> None:
-    """The process may have its part already; it ends with the newest one."""
+    """The process may have its part already; it ends up with the newest one."""
     os.kill(service.pids("worker")[0], signal.SIGKILL)
     edit(service, TOO_LARGE)
-    for _ in range(20):  # over the whole of the worker's start
+    for _ in range(20):  # during the whole start of the worker
         service.process.send_signal(signal.SIGHUP)
         await asyncio.sleep(0.1)
     await asyncio.to_thread(service.wait_ready)
@@ -135,8 +135,8 @@ async def test_a_reload_while_a_role_starts_reaches_it(service: Service) -> None
     assert of_worker[-1] == newest
 
 
-def test_no_role_knows_where_the_file_is(service: Service) -> None:
-    """Neither by its command line nor by its environment."""
+def test_no_role_knows_the_path_of_the_file(service: Service) -> None:
+    """Neither its command line nor its environment contains it."""
     named = str(service.directory / "config.toml").encode()
     for role in ROLES:
         (pid,) = service.pids(role)

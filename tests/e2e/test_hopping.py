@@ -1,4 +1,4 @@
-"""A client that runs from gateway to gateway gains nothing: the answers that it got stay true."""
+"""Switching between gateways gains a client nothing: answers that it got stay valid."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.stamp import OTHER_FACE, WRONG_ACTION, stamped_jpeg
 from tests.support.waiting import until
 
 LIVE = 20
-"""Number from which on a stamped frame is live."""
+"""Stamped frames from this number on are live."""
 
 
 def live(number: int, **size: int) -> bytes:
@@ -34,13 +34,13 @@ def live(number: int, **size: int) -> bytes:
 
 @dataclass
 class Refusal:
-    """A way to be refused finally.
+    """A way to be refused with a final verdict.
 
     Attributes:
-        code: what RESULT says.
-        settings: of the service.
-        frames: what leads to it.
-        after: frames that are accepted where the last frame has not counted.
+        code: code in RESULT.
+        settings: settings of the service.
+        frames: frames that lead to it.
+        after: frames that would be accepted if the last frame had not counted.
     """
 
     code: int
@@ -83,8 +83,8 @@ class Pair:
     """Two services with one session store.
 
     Attributes:
-        store: the Redis.
-        services: both.
+        store: the Redis of the session store.
+        services: the two services.
     """
 
     store: RedisServer
@@ -92,7 +92,7 @@ class Pair:
 
     @contextlib.asynccontextmanager
     async def door(self, number: int) -> AsyncIterator[ClientConnection]:
-        """A connection to a service that is open and has not said CONNECT yet."""
+        """Open a connection to a service, before CONNECT."""
         url = self.services[number].url
         subprotocols = [Subprotocol(SUBPROTOCOL)]
         async with connect(url, subprotocols=subprotocols, compression=None) as socket:
@@ -118,11 +118,11 @@ def connect_message(client: Client) -> str:
 
 
 async def answers_to(socket: ClientConnection, frames: list[bytes]) -> list[Answer]:
-    """Send frames one after another; everything that the service says until it ends or is quiet."""
+    """Send frames one after another; return all answers until the service closes or is quiet."""
     heard = []
     with contextlib.suppress(ConnectionClosed, TimeoutError):
         for frame in frames:
-            with contextlib.suppress(ConnectionClosed):  # what came before the end is read still
+            with contextlib.suppress(ConnectionClosed):  # answers before the close are still read
                 await socket.send(frame)
             heard.append(await answer_of(socket))
         heard.append(await answer_of(socket, 2))
@@ -134,18 +134,18 @@ async def answer_of(socket: ClientConnection, seconds: float = 60) -> Answer:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_a_final_refusal_stays_one_at_the_other_gateway(name: str) -> None:
-    """The client resumes elsewhere at the moment in which it learns of its refusal.
+async def test_a_final_refusal_holds_at_the_other_gateway(name: str) -> None:
+    """The client resumes elsewhere at the moment when it learns of its refusal.
 
-    There it gets the very same RESULT, and no frame of its is judged.
+    There it gets exactly the same RESULT, and no further frame is judged.
     """
     with pair(REFUSALS[name]().settings) as services:
         for _ in range(4):
-            refusal = REFUSALS[name]()  # with frames that no session has sent yet
+            refusal = REFUSALS[name]()  # new frames, never sent before
             async with Client(services.services[0].url) as client, services.door(1) as other:
                 hop = connect_message(client)
                 for frame in refusal.frames:
-                    await client.send_frame(frame)  # what was answered before is stored
+                    await client.send_frame(frame)  # earlier answers are stored
                     assert (await client.receive()).command is Command.STATUS
                 first = await client.receive()
                 await other.send(hop)
@@ -159,10 +159,10 @@ async def test_a_final_refusal_stays_one_at_the_other_gateway(name: str) -> None
 
 
 class Hopper:
-    """A client that talks to one gateway after the other and hears them all to their ends.
+    """A client that switches between gateways and reads each connection to its end.
 
     Attributes:
-        heard: all that any gateway has said.
+        heard: all answers of all gateways.
         identity: id of the session.
     """
 
@@ -183,7 +183,10 @@ class Hopper:
         await asyncio.gather(*self._readers)
 
     async def go_to(self, number: int) -> None:
-        """Connect to a gateway, with the session once there is one; the connection before stays."""
+        """Connect to a gateway, resuming the session if there is one.
+
+        The previous connection stays open.
+        """
         self._socket = await self._stack.enter_async_context(self._services.door(number))
         await self._socket.send(self._hello)
         answer = await answer_of(self._socket)
@@ -205,7 +208,7 @@ class Hopper:
             await self._socket.send(stamped_jpeg(1, number))
 
     async def show_until_result(self, pause: float) -> None:
-        """Show frames while there is no RESULT: a slow machine may lose or delay some."""
+        """Show frames until RESULT; a slow machine may lose or delay some."""
         async with asyncio.timeout(60):
             while not self.of(Command.RESULT):
                 await self.show(0)
@@ -215,10 +218,11 @@ class Hopper:
         return [answer for answer in self.heard if answer.command is command]
 
 
-async def test_no_hop_undoes_a_judged_frame() -> None:
-    """However a client switches, it gets the answers to no more frames than it has attempts.
+async def test_no_switch_undoes_a_judged_frame() -> None:
+    """However a client switches, it gets answers to no more frames than it has attempts.
 
-    The connection before stays open each time, so that both gateways believe they have the client.
+    The previous connection stays open each time, so both gateways believe that they have the
+    client.
     """
     attempts = 5
     with pair(f"[LIVENESS]\nmaxAttempts = {attempts}\n") as services:
@@ -244,17 +248,17 @@ async def test_no_hop_undoes_a_judged_frame() -> None:
             assert results[0]["errors"] == [32]
 
 
-async def test_after_an_outage_a_refusal_stays_one() -> None:
-    """It was given without the store; the other gateway waits until it is stored.
+async def test_a_refusal_without_the_store_holds_after_the_outage() -> None:
+    """The other gateway waits until the refusal is stored.
 
-    The client goes there in the moment in which the store is back.
+    The client goes there at the moment when the store is back.
     """
     refusal = REFUSALS["low liveness"]()
     with pair(refusal.settings) as services:
         async with Client(services.services[0].url) as client, services.door(1) as other:
             hop = connect_message(client)
             await client.send_frame(refusal.frames[0])
-            await client.receive()  # so the frame is stored
+            await client.receive()  # then the frame is stored
             services.store.kill()
             for frame in refusal.frames[1:]:
                 await client.send_frame(frame)
@@ -268,8 +272,8 @@ async def test_after_an_outage_a_refusal_stays_one() -> None:
             assert [answer.body for answer in answers] == [first.body]
 
 
-async def test_a_required_store_holds_every_answer() -> None:
-    """The line stays alive; the answers come when they are stored, or the session ends."""
+async def test_a_required_store_delays_every_answer() -> None:
+    """The connection stays alive; answers come once they are stored, or the session ends."""
     refusal = REFUSALS["low liveness"]()
     with pair(refusal.settings, "resumeSeconds = 4.0\n", required=1) as services:
         url = services.services[0].url
@@ -295,16 +299,16 @@ async def test_a_required_store_holds_every_answer() -> None:
 
 
 def written_ends(folder: Path) -> list[tuple[str, bool]]:
-    """Sessions whose end is in the files of either service, and whether they were accepted."""
+    """Return the sessions whose end either service has written, and whether they were accepted."""
     logs = [read_session(file.parent) for file in folder.glob("**/session.jsonl")]
     return [(log.folder.name, log.verdict.accepted) for log in logs if log.verdict is not None]
 
 
 @pytest.mark.parametrize("role", ["gateway", "aggregator"])
 async def test_a_death_around_the_verdict_changes_nothing(role: str, tmp_path: Path) -> None:
-    """Wherever between the frame and RESULT it strikes, the client gets one verdict.
+    """Wherever it strikes between the frame and RESULT, the client gets one verdict.
 
-    The verdict is the one of the frames that were judged, and what the files say.
+    It is the verdict for the frames that were judged, and the one in the files.
     """
     settings = (
         "[LIVENESS]\nmaxAttempts = 2\n"

@@ -1,6 +1,6 @@
-"""An intruder that reaches the lines between the roles gets no verdict and no frame.
+"""An intruder that reaches the sockets between the roles gets no verdict and no frame.
 
-Over TCP that is another machine, at a socket file a process of the service's own user.
+Over TCP the intruder is another machine, at a socket file a process of the service's own user.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from tests.support.service import KEY, ROOT, UNPACED, Service, free_port, runnin
 from tests.support.stamp import stamped_jpeg
 
 PATIENT = "[SUPERVISOR]\nwatchdogSeconds = 60.0\n"
-"""A worker that stands still is left so for the length of a test."""
+"""A suspended worker is not replaced during a test."""
 Prepare = Callable[[zmq.Socket[bytes]], None]
 
 
 @dataclass
 class Site:
-    """A service, the keys of its roles and the addresses of its lines."""
+    """A service, the keys of its roles and the addresses of its sockets."""
 
     service: Service
     keys: TransportKeysSection
@@ -49,7 +49,7 @@ class Site:
     aggregator: str
 
     def intruder(self, kind: str, server: str) -> Prepare:
-        """Give a socket what an intruder of a kind has."""
+        """Return the function that gives a socket the keys of this kind of intruder."""
         if kind == "no key":
             return lambda _: None
         if kind == "a key of its own":
@@ -97,12 +97,12 @@ def unconfigured() -> Iterator[Site]:
 
 
 def socket_files(service: Service) -> Iterator[str]:
-    """Addresses of the lines where none is configured."""
+    """Return the default addresses of the sockets."""
     return (f"ipc://{service.directory}/run/{name}.sock" for name in ("workers", "aggregator"))
 
 
 def section(keys: TransportKeysSection) -> str:
-    """The keys as ``lunapass config key --transport`` prints them."""
+    """Return the keys as ``lunapass config key --transport`` prints them."""
     lines = ["[TRANSPORT.KEYS]"]
     for name in TransportKeysSection.model_fields:
         value = getattr(keys, name)
@@ -120,7 +120,7 @@ async def test_the_roles_work_together(site: Site) -> None:
 
 
 async def invented_token(site: Site, prepare: Prepare, seconds: float = 4) -> str | None:
-    """Pose as a gateway to get a frame accepted that no worker judged; return the token, if any."""
+    """Pose as a gateway and report a frame that no worker judged; return the token, if any."""
     gateway = FakeGateway(site.aggregator, "intruder", prepare)
     try:
         async with asyncio.timeout(seconds):
@@ -137,19 +137,19 @@ async def invented_token(site: Site, prepare: Prepare, seconds: float = 4) -> st
 
 
 def claims(token: str) -> Any:
-    """What a token says, if it is signed by the service; the invented session is an old one."""
+    """Return a token's claims if the service signed it; the invented session is an old one."""
     return jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})
 
 
 async def invented_tokens(site: Site, kinds: Sequence[str]) -> dict[str, Any]:
-    """What the token says that each kind of intruder gets, if it gets one."""
+    """Return the claims of the token that each kind of intruder gets, if it gets one."""
     attacks = (invented_token(site, site.intruder(kind, "aggregator")) for kind in kinds)
     tokens = await asyncio.gather(*attacks)
     return {kind: token and claims(token) for kind, token in zip(kinds, tokens, strict=True)}
 
 
 async def test_an_invented_session_gets_no_token(site: Site) -> None:
-    """Without a key, with one of its own, and with that of a worker that was taken over."""
+    """The intruder has no key, a key of its own, or that of a compromised worker."""
     kinds = ["no key", "a key of its own", "worker"]
     assert await invented_tokens(site, kinds) == dict.fromkeys(kinds)
 
@@ -157,12 +157,15 @@ async def test_an_invented_session_gets_no_token(site: Site) -> None:
 async def test_without_configured_keys_an_invented_session_gets_no_token(
     unconfigured: Site,
 ) -> None:
-    """A process of the service's user opens the socket file; the keys were made at the start."""
+    """A process of the service's user opens the socket file.
+
+    The keys were generated at start-up.
+    """
     assert await invented_tokens(unconfigured, ["no key"]) == {"no key": None}
 
 
 @pytest.mark.parametrize("start", [over_tcp, over_ipc], ids=["tcp", "ipc"])
-async def test_the_gateway_s_key_would_get_one(
+async def test_the_gateway_key_would_get_a_token(
     tmp_path: Path, start: Callable[[Path], AbstractContextManager[Site]]
 ) -> None:
     """The control: the attack works with the gateway's secret key."""
@@ -173,7 +176,7 @@ async def test_the_gateway_s_key_would_get_one(
 
 
 async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]:
-    """Pass for a worker that finds every frame live; the gateway's messages."""
+    """Pose as a worker that finds every frame live; return the gateway's messages."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
     got: list[Any] = []
     with context.socket(zmq.DEALER) as socket:
@@ -181,7 +184,7 @@ async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]
         prepare(socket)
         socket.connect(address)
         ready = Ready("worker-9", os.getpid(), 8, Capabilities(True, False, "x"))
-        with contextlib.suppress(zmq.Again):  # refused already, so there is no connection
+        with contextlib.suppress(zmq.Again):  # no connection: it was refused
             socket.send(encode(ready), zmq.DONTWAIT)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -201,9 +204,9 @@ async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]
 
 
 async def frames_taken(site: Site, kinds: Sequence[str]) -> dict[str, list[Any]]:
-    """What each kind of intruder hears as a worker, while the only worker stands still.
+    """Suspend the only worker; return what each kind of intruder receives as a worker.
 
-    The frame that is sent meanwhile is not accepted on an intruder's word.
+    A frame sent meanwhile is not accepted on the word of an intruder.
     """
     (worker,) = site.service.pids("worker")
     attacks = (judge_all(site.workers, site.intruder(kind, "gateway"), seconds=6) for kind in kinds)
@@ -211,7 +214,7 @@ async def frames_taken(site: Site, kinds: Sequence[str]) -> dict[str, list[Any]]
         os.kill(worker, signal.SIGSTOP)
         try:
             attacking = asyncio.gather(*attacks)
-            await asyncio.sleep(3.5)  # until the gateway takes the worker for lost
+            await asyncio.sleep(3.5)  # until the gateway gives the worker up
             await client.send_frame(stamped_jpeg(1, 1))
             heard = await attacking
         finally:
@@ -223,7 +226,7 @@ async def frames_taken(site: Site, kinds: Sequence[str]) -> dict[str, list[Any]]
 
 
 async def test_an_invented_worker_gets_no_frame(site: Site) -> None:
-    """Without a key, with one of its own, and with that of an aggregator that was taken over."""
+    """The intruder has no key, a key of its own, or that of a compromised aggregator."""
     kinds = ["no key", "a key of its own", "aggregator"]
     assert await frames_taken(site, kinds) == {kind: [] for kind in kinds}
 
@@ -231,11 +234,11 @@ async def test_an_invented_worker_gets_no_frame(site: Site) -> None:
 async def test_without_configured_keys_an_invented_worker_gets_no_frame(
     unconfigured: Site,
 ) -> None:
-    """The same at a socket file, with keys that were made at the start."""
+    """It opens the socket file; the keys were generated at start-up."""
     assert await frames_taken(unconfigured, ["no key"]) == {"no key": []}
 
 
-def test_each_role_has_its_own_key_only(site: Site) -> None:
+def test_each_role_has_only_its_own_key(site: Site) -> None:
     """An attacker in a worker finds neither the gateway's key nor the aggregator's."""
     secrets = {
         role: curve.own_pair(site.keys, role)[1] for role in ("gateway", "worker", "aggregator")
@@ -245,7 +248,7 @@ def test_each_role_has_its_own_key_only(site: Site) -> None:
         assert found_in(pid, secrets.values()) == {own}
 
 
-def test_tcp_without_keys_is_no_start(tmp_path: Path) -> None:
+def test_tcp_without_keys_does_not_start(tmp_path: Path) -> None:
     """The message says what to do."""
     config = tmp_path / "config.toml"
     config.write_text(

@@ -1,4 +1,4 @@
-"""Each bound of docs/limits.md that a client can reach does what is written there."""
+"""Each limit of docs/limits.md that a client can reach has the documented effect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ frameBurst = 4
 resumeSeconds = 0.5
 logFrames = 4
 """
-"""Bounds of numbers; a client that leaves is forgotten soon, so that the next test finds room."""
+"""Limits of counts; a client that left is forgotten soon, so that the next test has free slots."""
 
 TIMES = """
 [LIMITS]
@@ -34,7 +34,7 @@ idleSeconds = 2.0
 frameDeadline = 0.6
 resumeSeconds = 0.5
 """
-"""Bounds of times. Each is reached by what does not come, however busy the machine is."""
+"""Limits of times, each reached by waiting, however busy the machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +51,13 @@ def times() -> Iterator[Service]:
 
 @pytest.fixture
 async def roomy(counts: Service) -> Service:
-    """The service once the sessions of the test before are forgotten."""
+    """The service once the sessions of the previous test are forgotten."""
     await until(lambda: counts.get("/statistics").json()["sessions"]["open"] == 0)
     return counts
 
 
 async def test_sessions_in_total(roomy: Service) -> None:
-    """The one too many gets the answer that the service is full."""
+    """One session too many is answered that the service is full."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(roomy.url)) for _ in range(7)]
         await clients[-1].socket.wait_closed()
@@ -69,7 +69,7 @@ async def test_sessions_in_total(roomy: Service) -> None:
 
 
 async def refused_after(service: Service, upgrades: int) -> int:
-    """Status of the upgrade that follows so many that were granted and are open."""
+    """Return the status of the upgrade after this many open connections."""
     async with AsyncExitStack() as stack:
         for _ in range(upgrades):
             await stack.enter_async_context(connect(service.url))
@@ -79,12 +79,12 @@ async def refused_after(service: Service, upgrades: int) -> int:
 
 
 async def test_connections_in_total(roomy: Service) -> None:
-    """Beyond them the upgrade is refused with 503."""
+    """Further upgrades are refused with 503."""
     assert await refused_after(roomy, 8) == 503
 
 
 async def test_frames_in_a_second(roomy: Service) -> None:
-    """Frames beyond rate and burst are dropped by name, before any work."""
+    """Frames beyond rate and burst are reported as dropped before any work."""
     frames = [stamped_jpeg(1, number) for number in range(7)]
     async with Client(roomy.url) as client:
         for frame in frames:
@@ -95,14 +95,14 @@ async def test_frames_in_a_second(roomy: Service) -> None:
 
 
 async def refusal(client: Client) -> Answer:
-    """Read on to RESULT."""
+    """Read up to RESULT."""
     answers = [answer async for answer in client.answers()]
     assert answers[-1].command is Command.RESULT
     return answers[-1]
 
 
 async def test_length_of_a_session() -> None:
-    """A session that lasts too long ends without success, code 40."""
+    """A session that lasts too long fails with code 40."""
     with running("[LIMITS]\nsessionSeconds = 2.0\n", workers=1) as service:
         async with Client(service.url) as client:
             beating = asyncio.create_task(beat(client))
@@ -118,7 +118,7 @@ async def beat(client: Client) -> None:
 
 
 async def test_judged_frames_of_a_session(roomy: Service) -> None:
-    """So does one with too many judged frames."""
+    """A session with too many judged frames fails, too."""
     async with Client(roomy.url) as client:
         for number in range(4):
             await client.send_frame(stamped_jpeg(1, number))
@@ -137,7 +137,7 @@ async def test_age_of_an_unanswered_frame(times: Service) -> None:
 
 
 async def test_time_without_a_message(times: Service) -> None:
-    """Silence closes with its own code."""
+    """A silent connection is closed with its own code."""
     async with Client(times.url) as client:
         with pytest.raises(ConnectionClosed):
             await client.receive()
@@ -145,7 +145,7 @@ async def test_time_without_a_message(times: Service) -> None:
 
 
 async def test_resumptions() -> None:
-    """A session may be resumed so often and no more."""
+    """A session may be resumed only this often."""
     with running("[LIMITS]\nreconnects = 2\n", workers=1) as service:
         async with Client(service.url) as client:
             session, token = client.session_id, client.resume_token
@@ -160,11 +160,11 @@ async def test_resumptions() -> None:
 
 
 async def test_time_away(times: Service) -> None:
-    """A client that stays away for resumeSeconds has failed; later its session is forgotten."""
+    """A client that is away for ``resumeSeconds`` has failed; later its session is forgotten."""
     async with Client(times.url) as client:
         session, token = client.session_id, client.resume_token
     while True:
-        await asyncio.sleep(2)  # asking keeps a session for a while
+        await asyncio.sleep(2)  # a request keeps the session for a while
         async with Client(times.url, session_id=session, resume_token=token) as late:
             assert late.connected is not None
             if late.connected.command is Command.ERROR:
@@ -174,7 +174,7 @@ async def test_time_away(times: Service) -> None:
 
 
 async def test_handshakes_in_a_second() -> None:
-    """Of a rush, those beyond twice the number and the rate are answered with 429."""
+    """In a burst, requests beyond twice the limit plus the rate are answered with 429."""
     with running("[LIMITS]\nhandshakesPerSecond = 0.5\n", workers=1) as service:
         rush = await asyncio.gather(
             *(connect(service.url) for _ in range(10)), return_exceptions=True

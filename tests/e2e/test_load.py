@@ -1,4 +1,4 @@
-"""``lunapass load`` against a real service: what the crowd saw is what the service counted."""
+"""``lunapass load`` against a real service: the clients' counts match those of the service."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures that the stamp backend accepts from the 20th on."""
+    """Images; the stamp backend accepts those from the 20th on."""
     folder = tmp_path_factory.mktemp("pictures")
     for number in range(14, 24):
         (folder / f"{number}.jpg").write_bytes(stamped_jpeg(1, number))
@@ -58,8 +58,8 @@ class Run:
 
     Attributes:
         folder: its reports.
-        before: what the service had counted before.
-        after: what it had counted after.
+        before: counts of the service before the run.
+        after: counts of the service after it.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class Run:
     after: dict[str, Any]
 
     def counted(self, section: str, name: str) -> int:
-        """How many of something the run has added."""
+        """Return by how much the run has increased a count."""
         return int(self.after[section][name] - self.before[section][name])
 
 
@@ -95,7 +95,7 @@ def test_a_run_reports_what_the_service_counted(run: Run) -> None:
     assert sessions["begun"] == ended > 0
     frames = whole["frames"]
     assert frames["sent"] == frames["judged"] + sum(frames["dropped"].values())
-    # A verdict that is on its way when the run ends counts as left there.
+    # If the run ends before a verdict arrives, the report counts the session as left.
     assert 0 < sessions["accepted"] <= run.counted("sessions", "accepted")
     assert ended == sum(run.counted("sessions", end) for end in ("accepted", "refused", "left"))
     assert whole["frames"]["sent"] >= run.counted("frames", "received") > 0
@@ -104,7 +104,7 @@ def test_a_run_reports_what_the_service_counted(run: Run) -> None:
     assert len(report["seconds"]) >= 5
 
 
-def test_a_limit_of_the_latency_fails_the_run(
+def test_a_latency_above_the_limit_fails_the_run(
     service: Service, pictures: Path, tmp_path: Path
 ) -> None:
     """Exit status 1 and a line that says why, with the reports written as usual."""
@@ -114,13 +114,13 @@ def test_a_limit_of_the_latency_fails_the_run(
             *("--people", "1", "--seconds", "2", "--fail-above", "p50=0.001ms"),
         )  # fmt: skip
     assert failed.value.returncode == 1
-    # On a busy machine it may be that no frame is judged in time, which fails, too.
+    # On a busy machine no frame may be judged in time, which fails, too.
     assert re.search(r"^p50 is .*0\.001ms", failed.value.stderr, re.M)
     assert (tmp_path / "report.json").exists()
 
 
-def test_the_page_needs_nothing_else(run: Run) -> None:
-    """One file without scripts and without anything to fetch, with all its charts."""
+def test_the_page_is_self_contained(run: Run) -> None:
+    """It is one file without scripts or external resources, and has all its charts."""
     page = (run.folder / "report.html").read_text()
     for word in ("<script", "src=", "href=", "@import", "url("):
         assert word not in page
@@ -129,7 +129,7 @@ def test_the_page_needs_nothing_else(run: Run) -> None:
 
 
 def test_people_come_at_random_times(service: Service, pictures: Path, tmp_path: Path) -> None:
-    """With arrivals the number of people is a result, near rate times seconds (40)."""
+    """With arrivals the number of people is a result, about rate times seconds (40)."""
     load(
         service, tmp_path, pictures,
         *("--arrivals", "--people", "10", "--seconds", "4", "--fps", "10"),
@@ -140,7 +140,7 @@ def test_people_come_at_random_times(service: Service, pictures: Path, tmp_path:
 
 
 def test_ctrl_c_ends_with_a_report(service: Service, pictures: Path, tmp_path: Path) -> None:
-    """People say good-bye, the report says when it was stopped, and no traceback is shown."""
+    """Clients disconnect, the report says when it was stopped, and no traceback is shown."""
     command = [
         *(sys.executable, "-m", "lunapass", "load", service.url),
         *("--pictures", str(pictures), "--gallery", str(tmp_path / "gallery")),
@@ -154,7 +154,7 @@ def test_ctrl_c_ends_with_a_report(service: Service, pictures: Path, tmp_path: P
     while service.get("/statistics").json()["frames"]["received"] < received + 10:
         assert playing.poll() is None
         time.sleep(0.1)
-    os.killpg(playing.pid, signal.SIGINT)  # as a terminal does: to the client processes too
+    os.killpg(playing.pid, signal.SIGINT)  # a terminal signals the client processes, too
     printed = playing.communicate(timeout=60)[0]
     assert playing.returncode == 0, printed
     assert "Traceback" not in printed
@@ -183,8 +183,10 @@ def test_ctrl_c_ends_with_a_report(service: Service, pictures: Path, tmp_path: P
         (["--pictures", str(Path(__file__).parent)], "found no file that ends in"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(pictures: Path, arguments: list[str], said: str) -> None:
-    """Before the load starts, with exit status 2."""
+def test_invalid_options_are_reported_in_one_line(
+    pictures: Path, arguments: list[str], said: str
+) -> None:
+    """This happens before the load starts, with exit status 2."""
     if __file__ not in arguments and "--pictures" not in arguments:
         arguments = [*arguments, "--pictures", str(pictures)]
     result = subprocess.run(
@@ -197,7 +199,7 @@ def test_what_cannot_be_is_said_in_a_line(pictures: Path, arguments: list[str], 
     assert "Traceback" not in result.stderr
 
 
-def test_the_service_is_quiet_afterwards(service: Service) -> None:
+def test_the_service_is_idle_afterwards(service: Service) -> None:
     """Every slot is free and no session is undecided."""
 
     def is_quiet() -> bool:

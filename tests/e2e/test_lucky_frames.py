@@ -1,4 +1,4 @@
-"""A picture that is refused is not varied until one variation passes by luck."""
+"""A refused picture cannot be varied until one variation passes by luck."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LOW_LIVENESS, TOO_MANY_REFUSALS = 32, 73
 REFUSALS = 15
 FRAMES = 86
 SEED = 1
-"""With it the 45th variation passes, after 29 that were refused for low liveness."""
+"""With this seed the 45th variation passes, after 29 refusals for low liveness."""
 
 
 def variations(image: Image) -> Iterator[bytes]:
-    """A picture turned, scaled, moved and lit a little at random, with noise."""
+    """Yield the picture, slightly rotated, scaled, moved and lit at random, with noise."""
     chance = np.random.default_rng(SEED)
     height, width = image.shape[:2]
     while True:
@@ -37,10 +37,10 @@ def variations(image: Image) -> Iterator[bytes]:
 
 
 @pytest.mark.media
-async def test_a_refused_picture_gets_so_many_tries_and_no_more(
+async def test_the_attempts_of_a_refused_picture_are_limited(
     models_directory: Path, media: Path
 ) -> None:
-    """The fifteenth refusal for low liveness ends the session, by a code of its own."""
+    """The fifteenth refusal for low liveness ends the session, with its own code."""
     image = cv2.imread(str(media / "stills" / "src_man1.jpg"))
     assert image is not None
     settings = f"""

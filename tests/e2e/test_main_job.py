@@ -1,4 +1,4 @@
-"""The whole way of a frame through real processes: nothing mixed up, nothing lost."""
+"""Frames through real processes: none is mixed up or lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def service() -> Iterator[Service]:
 
 
 async def play(service: Service, person: int, *, pause: float = 0.0) -> list[Answer]:
-    """Send stamped frames, one at a time, until the verdict; every answer that came."""
+    """Send stamped frames, one at a time, until the verdict; return every answer."""
     answers: list[Answer] = []
     async with Client(service.url) as client:
         for number in range(400):
@@ -40,7 +40,7 @@ async def play(service: Service, person: int, *, pause: float = 0.0) -> list[Ans
 
 
 async def test_ten_sessions_are_never_mixed_up(service: Service) -> None:
-    """Ten people at 5 frames a second: each answer is of its own session and frame."""
+    """Ten people at 5 frames a second: each answer belongs to its own session and frame."""
     people = range(10)
     histories = await asyncio.gather(*(play(service, p, pause=0.2) for p in people))
     for person, answers in zip(people, histories, strict=True):
@@ -58,7 +58,7 @@ async def test_ten_sessions_are_never_mixed_up(service: Service) -> None:
 
 
 async def test_each_frame_has_one_answer_when_sent_in_a_burst(service: Service) -> None:
-    """Frames sent faster than they can be judged are dropped by name, none is left open."""
+    """Frames that come too fast are reported as dropped, and every frame gets an answer."""
     async with Client(service.url) as client:
         for number in range(8):
             await client.send_frame(stamped_jpeg(3, number))
@@ -70,8 +70,8 @@ async def test_each_frame_has_one_answer_when_sent_in_a_burst(service: Service) 
     assert sorted(seen) == list(range(1, 9))  # type: ignore[type-var]
 
 
-async def test_a_killed_aggregator_is_fed_again(service: Service) -> None:
-    """The aggregator dies in the middle: the log is replayed and the session succeeds."""
+async def test_a_killed_aggregator_gets_the_log_again(service: Service) -> None:
+    """It dies in the middle of the session; the log is replayed and the session succeeds."""
     async with Client(service.url) as client:
         for number in range(10):
             await client.send_frame(stamped_jpeg(5, number))
@@ -85,14 +85,14 @@ async def test_a_killed_aggregator_is_fed_again(service: Service) -> None:
 
 
 async def test_a_frame_that_kills_workers_is_answered(service: Service) -> None:
-    """Two workers die of one frame: it gets code 2 and is kept; the next frame works."""
+    """Two workers die of one frame: it gets code 2 and is stored; the next frame works."""
     async with Client(service.url) as client:
         deadly = stamped_jpeg(DIE, 1)
         await client.send_frame(deadly)
         poisoned = await client.receive()
         assert poisoned.body["errors"] == [2]
         await asyncio.to_thread(service.wait_ready)
-        # It is written in a thread and may come after the answer, not after two workers' return.
+        # A thread writes it, perhaps after the answer, but before both workers are back.
         kept = service.directory / "run" / "quarantine" / f"{client.session_id}-1"
         assert kept.read_bytes() == deadly
         await client.send_frame(stamped_jpeg(7, 30))
@@ -100,8 +100,8 @@ async def test_a_frame_that_kills_workers_is_answered(service: Service) -> None:
         assert following.body["isOk"]
 
 
-async def test_a_killed_gateway_is_resumed_by_token(service: Service) -> None:
-    """The gateway dies: id and resume token bring the session back, with its log."""
+async def test_a_session_resumes_after_its_gateway_was_killed(service: Service) -> None:
+    """Id and resume token restore the session with its log."""
     async with Client(service.url) as client:
         for number in range(5):
             await client.send_frame(stamped_jpeg(8, number))
@@ -120,7 +120,7 @@ async def test_a_killed_gateway_is_resumed_by_token(service: Service) -> None:
 
 
 async def test_a_stolen_session_id_is_refused(service: Service) -> None:
-    """Without the resume token a session id is worth nothing."""
+    """A session id is worthless without the resume token."""
     async with (
         Client(service.url) as client,
         Client(service.url, session_id=client.session_id, resume_token="0" * 32) as thief,
@@ -129,7 +129,7 @@ async def test_a_stolen_session_id_is_refused(service: Service) -> None:
         assert thief.connected.body["code"] == "session.unknown"
 
 
-async def test_nothing_is_left_when_quiet(service: Service) -> None:
-    """After all that, every slot is free again and the service is ready."""
+async def test_all_slots_are_free_afterwards(service: Service) -> None:
+    """The service is ready again after all the tests above."""
     await asyncio.to_thread(service.wait_ready)
     await until(lambda: service.metric("lunapass_slots_free") == 2 * 2 + 2)

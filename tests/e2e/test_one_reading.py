@@ -1,4 +1,4 @@
-"""A picture has one reading: service, ``check`` and ``evaluate`` accept and refuse it alike."""
+"""Service, ``check`` and ``evaluate`` decode an image alike, and accept or refuse it alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.jpeg_writer import Sampling, write_jpeg
 from tests.support.service import Service, running
 
 Reading = tuple[list[int], str]
-"""Codes, and why the picture is refused; empty where it is judged."""
+"""Codes, and the reason for a refused image; empty if it is judged."""
 SAME: Sampling = ((1, 1), (1, 1), (1, 1))
 SCAN = b"\xff\xda"
 MAX_PIXELS = 800_000
@@ -44,7 +44,7 @@ reuseFrames = 0  # the sessions show one image
 
 
 async def by_service(service: Service, data: bytes) -> Reading:
-    """Show a picture in a session of its own; the reason is what is logged of it."""
+    """Show an image in its own session; the reason comes from the log."""
     async with Client(service.url) as client:
         await client.send_frame(data)
         answer = await client.receive()
@@ -53,7 +53,7 @@ async def by_service(service: Service, data: bytes) -> Reading:
 
 
 def refusals(service: Service, session: str) -> list[str]:
-    """Reasons that the log gives for refused frames of a session, at most one a frame."""
+    """Return the logged reasons for the refused frames of a session, at most one per frame."""
     lines = (service.directory / "log").read_text().splitlines()
     records = [json.loads(line) for line in lines if line.startswith("{")]
     reasons = [
@@ -82,7 +82,7 @@ def by_evaluate(service: Service, file: Path) -> Reading:
 
 
 def readings(service: Service, file: Path) -> list[Reading]:
-    """The three columns: service, ``check``, ``evaluate``."""
+    """Return the results of service, ``check`` and ``evaluate``."""
     served = asyncio.run(by_service(service, file.read_bytes()))
     return [served, by_check(service, file), by_evaluate(service, file)]
 
@@ -98,20 +98,20 @@ def by_pillow(image: Image, kind: str) -> bytes:
 
 
 def turned(image: Image, extension: str, orientation: int) -> bytes:
-    """A picture that its orientation turns upright."""
+    """Return an image that its EXIF orientation rotates upright."""
     undone = {6: cv2.ROTATE_90_COUNTERCLOCKWISE, 3: cv2.ROTATE_180, 8: cv2.ROTATE_90_CLOCKWISE}
     return with_orientation(encoded(cv2.rotate(image, undone[orientation]), extension), orientation)
 
 
 def clear(image: Image) -> bytes:
-    """A picture with one pixel that is not opaque."""
+    """Return an image with one pixel that is not opaque."""
     whole = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
     whole[0, 0, 3] = 254
     return encoded(whole, ".png")
 
 
 def padded(image: Image) -> bytes:
-    """Two bytes too many before each restart marker, as webcams of Logitech write."""
+    """Insert two bytes before each restart marker, as webcams of Logitech do."""
     data = encoded(image, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 40)
     ((start, end),) = jpeg.scans(data, data.index(SCAN))
     for at in reversed(jpeg.restarts(data, start, end)):
@@ -152,20 +152,20 @@ REFUSED: dict[str, Callable[[Image], bytes]] = {
 
 
 @pytest.mark.parametrize("name", JUDGED)
-def test_what_viewers_show_alike_is_judged_alike(
+def test_equivalent_encodings_are_judged_alike(
     service: Service, tmp_path: Path, portrait: Image, name: str
 ) -> None:
-    """A live face passes in all three, however its picture is stored."""
+    """A live face passes in all three, however its image is encoded."""
     file = tmp_path / "picture"
     file.write_bytes(JUDGED[name](portrait))
     assert readings(service, file) == [([], "")] * 3
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_is_refused_alike(
+def test_invalid_images_are_refused_alike(
     service: Service, tmp_path: Path, portrait: Image, name: str
 ) -> None:
-    """With code 1 and one reason in the same words."""
+    """They get code 1 and the same reason."""
     file = tmp_path / "picture"
     file.write_bytes(REFUSED[name](portrait))
     first, *others = readings(service, file)
@@ -176,7 +176,7 @@ def test_what_is_refused_is_refused_alike(
 
 
 def test_pictures_from_the_field(service: Service, cases: Path, tmp_path: Path) -> None:
-    """Every case of the reference folder has one reading, and none is refused."""
+    """All three agree on every image of the reference folder, and none is refused."""
     found = {}
     for case in sorted(cases.glob("*.[jpw]*")):
         file = tmp_path / case.name

@@ -26,7 +26,7 @@ args.patience = 120.0
 args.folder = "DIRECTORY"
 """
 LIVE = 50
-"""Number of a stamped picture that passes every check, so that the plugin asks about it."""
+"""Number of a stamped image that passes every check, so that the plugin asks about it."""
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,15 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 async def outside(service: Service) -> Iterator[Outside]:
-    """The outside, shut until the test opens it; all roles are there."""
+    """The external service, blocked until the test opens it; all roles are running."""
     await asyncio.to_thread(service.wait_ready)
     made = Outside(service.directory)
     yield made
     made.open()
 
 
-async def test_an_answer_from_outside_is_waited_for(service: Service, outside: Outside) -> None:
-    """Frames that ask nothing are answered at once, the one that asks when there is an answer."""
+async def test_a_frame_waits_for_the_external_answer(service: Service, outside: Outside) -> None:
+    """Frames without a question are answered at once."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 1))
         assert (await client.receive()).body["errors"] == [32]
@@ -59,7 +59,7 @@ async def test_an_answer_from_outside_is_waited_for(service: Service, outside: O
 
 
 async def test_a_killed_aggregator_is_asked_again(service: Service, outside: Outside) -> None:
-    """The frame whose question was open is judged by the next aggregator, and succeeds once."""
+    """The next aggregator judges the frame with the open question, which succeeds once."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(2, 1))
         await client.receive()
@@ -78,7 +78,7 @@ async def test_a_killed_aggregator_is_asked_again(service: Service, outside: Out
 async def test_a_killed_gateway_is_followed_by_one_verdict(
     service: Service, outside: Outside
 ) -> None:
-    """The next gateway does not wait: the frame counts as refused, and a further one succeeds."""
+    """The next gateway does not wait: the frame counts as refused, and a later one succeeds."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(3, LIVE))
         await outside.wait_asked()

@@ -1,4 +1,4 @@
-"""A service that asks for a password: clients, operators and a kiosk's browser before it."""
+"""A service with a password, for clients, operators and the browser of a kiosk."""
 
 from __future__ import annotations
 
@@ -51,8 +51,11 @@ def test_no_other_client_gets_a_socket(service: Service, headers: dict[str, str]
     assert "WWW-Authenticate" in caught.value.response.headers
 
 
-def test_operators_pages_open_to_the_password(service: Service) -> None:
-    """Through a proxy too; probes and public keys stay open, and this machine needs none."""
+def test_operators_pages_need_the_password(service: Service) -> None:
+    """This holds through a proxy, too.
+
+    Probes and public keys are open, and this machine needs no password.
+    """
     with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", trust_env=False) as http_client:
         for path in ("/status", "/statistics", "/metrics"):
             refused = http_client.get(path, headers=PROXIED)
@@ -63,8 +66,8 @@ def test_operators_pages_open_to_the_password(service: Service) -> None:
             assert http_client.get(path, headers=PROXIED).status_code == http.client.OK
 
 
-def test_a_browser_passes_its_pages_password_on(service: Service) -> None:
-    """The page is asked for the password; its WebSocket then carries it without more ado."""
+def test_a_browser_sends_the_password_of_its_page(service: Service) -> None:
+    """The browser asks for it once; the page's WebSocket then sends it automatically."""
     with browsing(None) as browser:
         page = browser.new_page()
         page.goto(f"http://kiosk:s3cret@127.0.0.1:{service.port}/")
@@ -77,7 +80,7 @@ def test_a_browser_passes_its_pages_password_on(service: Service) -> None:
 
 
 def test_a_password_in_the_address_breaks_no_page(service: Service) -> None:
-    """Words of other languages and the statistics come also where the address has the password."""
+    """Translations and statistics load even if the page's URL contains the password."""
     address = f"http://kiosk:s3cret@127.0.0.1:{service.port}"
     with browsing(None) as browser:
         page = browser.new_page()

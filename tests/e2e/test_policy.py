@@ -34,19 +34,19 @@ def service() -> Iterator[Service]:
 
 
 def printed(service: Service) -> Any:
-    """What the command prints for the service's file."""
+    """Return what the command prints for the service's file."""
     arguments = ["policy", str(service.directory / "config.toml")]
     return json.loads(CliRunner().invoke(command, arguments, catch_exceptions=False).stdout)
 
 
 async def show(client: Client) -> bool:
-    """Show one live frame; answers whether it is accepted."""
+    """Show one live frame; return whether it is accepted."""
     await client.send_frame(stamped_jpeg(1, LIVE))
     return bool((await client.receive()).body["isOk"])
 
 
 async def stated(client: Client) -> Any:
-    """The claim of the token, which is the next message."""
+    """Return the claim of the token, which is in the next message."""
     body = (await client.receive()).body
     return jwt.decode(body["jwt"], KEY, ["HS256"], issuer="lunapass")["policy"]
 
@@ -58,14 +58,17 @@ async def test_the_token_states_the_policy_that_the_command_prints(service: Serv
         assert await stated(client) == printed(service)
 
 
-async def test_the_start_says_once_what_it_takes(service: Service) -> None:
-    """One line of the log, with what ``lunapass config check`` says."""
+async def test_the_policy_is_logged_once_at_start_up(service: Service) -> None:
+    """The line has the output of ``lunapass config check``."""
     log = (service.directory / "log").read_text()
     assert log.count("lunapass: Accepts a passing mean over 2 frames out of ") == 1
 
 
 async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
-    """The accepted frame's rules, and the earlier ones; no session is refused for it."""
+    """The token has the rules of the accepted frame and the earlier ones.
+
+    No session is refused for it.
+    """
     before = printed(service)
     async with Client(service.url) as client:
         assert not await show(client)
@@ -79,8 +82,8 @@ async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
 @pytest.mark.parametrize(
     "laxer", ["", "[LIVENESS.THRESHOLDS]\nyaw = 90.0\n"], ids=["same", "laxer"]
 )
-async def test_a_session_that_continues_elsewhere_states_what_judged_it(laxer: str) -> None:
-    """The same claim at another machine's service; where that one is laxer, both policies."""
+async def test_a_session_that_moves_states_all_its_policies(laxer: str) -> None:
+    """The claim is the same at another machine; if that one is laxer, it states both policies."""
     with running_redis() as redis:
         store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
         settings = UNPACED + TWO_FRAMES + store

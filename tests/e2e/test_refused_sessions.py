@@ -1,4 +1,4 @@
-"""One address cannot try pictures in session after session; the service asks it to pause."""
+"""One address cannot try images in session after session: the service makes it wait."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.stamp import stamped_jpeg
 
 LIMIT = 3
 LIVE = 20
-"""Number from which on a stamped frame is live."""
+"""Stamped frames from this number on are live."""
 SETTINGS = f"""
 [LIMITS]
 refusedSessionsPerAddress = {LIMIT}
@@ -37,7 +37,7 @@ DEFAULT_LIMIT = 20
 
 @contextlib.contextmanager
 def behind_a_proxy(settings: str) -> Iterator[Service]:
-    """A service that believes a proxy on this machine, which each test plays."""
+    """Run a service that trusts a proxy on this machine; each test acts as that proxy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
         with running(settings, workers=1) as started:
@@ -46,14 +46,14 @@ def behind_a_proxy(settings: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """Each test has addresses of its own."""
+    """Each test has its own addresses."""
     with behind_a_proxy(SETTINGS) as started:
         yield started
 
 
 @contextlib.asynccontextmanager
 async def door(service: Service, address: str) -> AsyncIterator[ClientConnection]:
-    """A connection of a client at an address, which has said CONNECT."""
+    """Open a connection of a client at an address and send CONNECT."""
     headers = {"X-Forwarded-For": address}
     async with connect(service.url, additional_headers=headers) as socket:
         await socket.send(Codec.encode(Command.CONNECT, {}))
@@ -65,7 +65,10 @@ async def heard(socket: ClientConnection) -> Answer:
 
 
 async def attempt(service: Service, address: str, *numbers: int) -> Answer:
-    """Send frames until the verdict: the last answer, which is an ERROR where none is begun."""
+    """Send frames until the verdict.
+
+    Return the last answer, which is ERROR if no session starts.
+    """
     async with door(service, address) as socket:
         answer = await heard(socket)
         with contextlib.suppress(ConnectionClosed):
@@ -81,14 +84,14 @@ async def refused(service: Service, address: str, times: int) -> None:
         assert (await attempt(service, address, 0, 1)).body["errors"] == [32]
 
 
-async def is_begun(service: Service, address: str) -> bool:
-    """Whether a client at an address may begin a session; it leaves at once."""
+async def can_start(service: Service, address: str) -> bool:
+    """Whether a client at an address may start a session; it leaves at once."""
     async with door(service, address) as socket:
         return (await heard(socket)).command is Command.CONNECTED
 
 
-async def test_by_default_twenty_refused_sessions_are_enough() -> None:
-    """The next one learns when to come again; another address is served."""
+async def test_the_default_limit_is_twenty_refused_sessions() -> None:
+    """The next one is told when to try again; another address is served."""
     with behind_a_proxy(DEFAULTS) as service:
         results = [await attempt(service, "192.0.2.1", 0) for _ in range(DEFAULT_LIMIT)]
         assert [result.body["errors"] for result in results] == [[32]] * DEFAULT_LIMIT
@@ -96,8 +99,8 @@ async def test_by_default_twenty_refused_sessions_are_enough() -> None:
         assert (await attempt(service, "192.0.2.2", LIVE)).body["isOk"]
 
 
-async def test_at_the_bound_the_client_learns_how_long_to_wait(service: Service) -> None:
-    """ERROR with a code of its own, the seconds in a header, close 1013."""
+async def test_at_the_limit_the_client_is_told_how_long_to_wait(service: Service) -> None:
+    """ERROR has its own code and the seconds in a header; the close code is 1013."""
     await refused(service, "192.0.2.10", LIMIT)
     async with door(service, "192.0.2.10") as socket:
         error = await heard(socket)
@@ -109,20 +112,23 @@ async def test_at_the_bound_the_client_learns_how_long_to_wait(service: Service)
         assert socket.close_code == CloseCode.OVERLOADED
 
 
-async def test_success_erases_nothing(service: Service) -> None:
-    """Accepted sessions in between change neither the count nor the bound."""
+async def test_success_does_not_reset_the_count(service: Service) -> None:
+    """Accepted sessions in between change neither the count nor the limit."""
     for _ in range(LIMIT):
         await refused(service, "192.0.2.20", 1)
-        if await is_begun(service, "192.0.2.20"):
+        if await can_start(service, "192.0.2.20"):
             assert (await attempt(service, "192.0.2.20", 0, LIVE)).body["isOk"]
-    assert not await is_begun(service, "192.0.2.20")
+    assert not await can_start(service, "192.0.2.20")
 
 
-async def test_leaving_before_the_verdict_is_no_way_round(service: Service) -> None:
-    """After a frame with low liveness: by DISCONNECT, or without a word. Before, it is free."""
+async def test_leaving_early_does_not_evade_the_limit(service: Service) -> None:
+    """After a frame with low liveness the session counts, with or without DISCONNECT.
+
+    Before, it does not.
+    """
     address = "192.0.2.30"
     for _ in range(2 * LIMIT):
-        assert await is_begun(service, address)
+        assert await can_start(service, address)
     for number in range(LIMIT):
         async with door(service, address) as socket:
             assert (await heard(socket)).command is Command.CONNECTED
@@ -131,11 +137,11 @@ async def test_leaving_before_the_verdict_is_no_way_round(service: Service) -> N
             if number == 0:
                 await socket.send(Codec.encode(Command.DISCONNECT))
                 assert (await heard(socket)).command is Command.RESULT
-    assert not await is_begun(service, address)
+    assert not await can_start(service, address)
 
 
-async def test_many_sessions_at_once_are_no_way_round(service: Service) -> None:
-    """All have begun before one is refused; those beyond the bound get no second frame."""
+async def test_simultaneous_sessions_do_not_evade_the_limit(service: Service) -> None:
+    """All start before one is refused; those beyond the limit get no second frame."""
     address = "192.0.2.40"
     async with contextlib.AsyncExitStack() as stack:
         crowd = [await stack.enter_async_context(door(service, address)) for _ in range(8)]
@@ -151,15 +157,15 @@ async def test_many_sessions_at_once_are_no_way_round(service: Service) -> None:
 
 
 async def test_ipv6_counts_by_network(service: Service) -> None:
-    """Other addresses of the /64 are the same client, those of another /64 are not."""
+    """Addresses of the same /64 are one client, those of another /64 are not."""
     for number in range(LIMIT):
         await refused(service, f"2001:db8:0:1::{number + 1:x}", 1)
-    assert not await is_begun(service, "2001:db8:0:1:abcd::1")
-    assert await is_begun(service, "2001:db8:0:2::1")
+    assert not await can_start(service, "2001:db8:0:1:abcd::1")
+    assert await can_start(service, "2001:db8:0:2::1")
 
 
-async def test_a_session_under_way_may_be_resumed(service: Service) -> None:
-    """The bound is on new sessions."""
+async def test_a_running_session_may_be_resumed(service: Service) -> None:
+    """The limit applies to new sessions."""
     async with door(service, "192.0.2.50") as socket:
         connected = await heard(socket)
         await refused(service, "192.0.2.50", LIMIT)
@@ -171,8 +177,8 @@ async def test_a_session_under_way_may_be_resumed(service: Service) -> None:
             assert (await heard(other)).command is Command.CONNECTED
 
 
-async def test_a_second_address_is_no_way_round(service: Service) -> None:
-    """One address begins the sessions, another one resumes them and shows the pictures."""
+async def test_a_second_address_does_not_evade_the_limit(service: Service) -> None:
+    """One address starts the sessions; another one resumes them and shows the images."""
     first, second = "192.0.2.60", "192.0.2.61"
     for _ in range(LIMIT):
         async with door(service, first) as socket:
@@ -184,12 +190,12 @@ async def test_a_second_address_is_no_way_round(service: Service) -> None:
             assert (await heard(other)).command is Command.CONNECTED
             await other.send(stamped_jpeg(1, 0))
             assert (await heard(other)).body["errors"] == [32]
-    assert not await is_begun(service, first)
-    assert not await is_begun(service, second)
+    assert not await can_start(service, first)
+    assert not await can_start(service, second)
 
 
-async def test_gateways_count_together_and_alone() -> None:
-    """With a session store each counts for all; while that is down, each for itself."""
+async def test_gateways_share_their_counts() -> None:
+    """With a session store each counts for all; during an outage, each for itself."""
     with running_redis() as redis, contextlib.ExitStack() as stack:
         store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
         first, second = (
@@ -197,10 +203,10 @@ async def test_gateways_count_together_and_alone() -> None:
             for number in range(2)
         )
         await refused(first, "192.0.2.60", LIMIT - 1)
-        assert await is_begun(second, "192.0.2.60")
+        assert await can_start(second, "192.0.2.60")
         await refused(second, "192.0.2.60", 1)
-        assert not await is_begun(first, "192.0.2.60")
+        assert not await can_start(first, "192.0.2.60")
         redis.kill()
         await refused(first, "192.0.2.61", LIMIT)
-        assert not await is_begun(first, "192.0.2.61")
-        assert await is_begun(second, "192.0.2.61")
+        assert not await can_start(first, "192.0.2.61")
+        assert await can_start(second, "192.0.2.61")

@@ -1,4 +1,7 @@
-"""SIGHUP: new thresholds and plugins, no dropped session; a faulty file has no effect."""
+"""SIGHUP loads new thresholds and plugins without dropping a session.
+
+An invalid file has no effect.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tests.support.stamp import stamped_jpeg
 
 LIVE = 50
 SEVERAL = "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\nargs.minIntervalMs = 0\n"
-"""Three live frames are needed for a verdict."""
+"""A verdict needs three live frames."""
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ async def refused(client: Client) -> None:
 
 
 async def test_running_sessions_keep_their_plugins(service: Service) -> None:
-    """A plugin that is turned on is asked in the sessions that begin from now on."""
+    """A plugin that is turned on applies to sessions that start after the reload."""
     async with Client(service.url) as before:
         await service.reload(SEVERAL)
         async with Client(service.url) as after:
@@ -54,8 +57,8 @@ args.password = "first"
 """
 
 
-async def test_a_password_is_changed(service: Service) -> None:
-    """For new connections; the old password is refused, and a running session continues."""
+async def test_a_reload_changes_the_password(service: Service) -> None:
+    """New connections need the new one; a running session continues."""
     async with Client(service.url) as before:
         await service.reload(PASSWORD)
         with pytest.raises(InvalidStatus, match="401"):
@@ -76,7 +79,7 @@ AGAIN = "session replayed with different plugins; its verdict may differ"
 
 
 async def test_a_death_after_a_reload_is_logged(service: Service) -> None:
-    """The replay uses the new plugins, and one line says so; if none changed, there is none."""
+    """The replay uses the new plugins, and one line reports it; without changes there is none."""
 
     def replayed() -> list[str]:
         lines = (service.directory / "log").read_text().splitlines()
@@ -101,10 +104,10 @@ async def test_a_death_after_a_reload_is_logged(service: Service) -> None:
         assert (await client.receive()).body["isOk"]
 
 
-async def test_thresholds_count_from_the_next_frame(service: Service) -> None:
-    """Also for a running session; a faulty file after that changes nothing."""
+async def test_thresholds_apply_from_the_next_frame(service: Service) -> None:
+    """They apply to a running session, too; an invalid file after that changes nothing."""
     async with Client(service.url) as client:
         await service.reload("[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n")
         assert (await show(client)).body["errors"] == [12]
-        await service.reload("[NO_SUCH_SECTION]\n", roles=1)  # the supervisor alone reads it
+        await service.reload("[NO_SUCH_SECTION]\n", roles=1)  # only the supervisor reads it
         assert (await show(client)).body["errors"] == [12]

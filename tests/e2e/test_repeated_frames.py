@@ -1,4 +1,4 @@
-"""One image sent several times is one frame, of one session, however many plugins count."""
+"""An image sent several times is one frame of one session, whatever plugins count frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 REPEATED, INJECTED = 72, 70
 NOTHING = 0xFFFF
-"""A picture without a face, for the stamp backend."""
+"""An image without a face, for the stamp backend."""
 COUNTING = """
 [MIDDLEWARES.WS.Bestshot]
 isEnabled = 1
@@ -44,7 +44,7 @@ def person(models_directory: Path) -> Person:
 
 @pytest.fixture(scope="module")
 def real(models_directory: Path) -> Iterator[Service]:
-    """A service with the real models and every plugin that one frame could satisfy alone."""
+    """A service with the real models and every plugin that a single frame might satisfy."""
     settings = f'[MODELS]\ndirectory = "{models_directory}"\n{COUNTING}'
     settings += "[MIDDLEWARES.WS.FaceMatcher]\nisEnabled = 1\n"
     with running(settings, workers=1, worker_settings='backend = "onnx"') as started:
@@ -52,7 +52,7 @@ def real(models_directory: Path) -> Iterator[Service]:
 
 
 async def answers(service: Service, frames: Iterable[bytes]) -> list[Answer]:
-    """Send frames at the pace of a camera until the verdict or their end."""
+    """Send frames at a camera's rate until the verdict or the last one."""
     heard: list[Answer] = []
     async with Client(service.url) as client:
         for frame in frames:
@@ -68,13 +68,13 @@ async def answers(service: Service, frames: Iterable[bytes]) -> list[Answer]:
 
 
 def _is_last(heard: list[Answer]) -> bool:
-    """Whether RESULT follows: after three copies in a row, or an accepted best shot."""
+    """Whether RESULT follows: after three copies in a row, or a reused best shot."""
     codes = [answer.body["errors"] for answer in heard]
     return codes[-1] == [INJECTED] or codes[-3:] == [[REPEATED]] * 3
 
 
 async def test_one_image_sent_five_times_is_not_accepted(real: Service, person: Person) -> None:
-    """The very same file: it is counted once, and the session ends without success."""
+    """Identical files count once, and the session fails."""
     image = person.render_jpeg(Look())
     heard = await answers(real, [image] * 5)
     assert [answer.body["errors"] for answer in heard] == [[37], [72], [72], [72], [72]]
@@ -83,13 +83,13 @@ async def test_one_image_sent_five_times_is_not_accepted(real: Service, person: 
 
 
 async def test_a_person_who_sits_still_is_accepted(real: Service, person: Person) -> None:
-    """The noise of the sensor makes a new frame of each."""
+    """Sensor noise makes each frame different."""
     heard = await answers(real, (person.render_jpeg(Look()) for _ in range(5)))
     assert [answer.body["errors"] for answer in heard] == [[37], [37], [], []]
     assert heard[-1].body["jwt"]
 
 
-async def test_the_black_pictures_of_a_starting_camera_do_no_harm() -> None:
+async def test_black_frames_of_a_starting_camera_are_not_copies() -> None:
     """A frame without a face is no copy of another one."""
     with running(COUNTING, workers=1) as service:
         black = stamped_jpeg(1, NOTHING)
@@ -106,7 +106,7 @@ def plain() -> Iterator[Service]:
 
 
 async def first_answer(service: Service, frame: bytes) -> list[int]:
-    """Codes for the first frame of a session of its own."""
+    """Return the codes for the first frame of a new session."""
     async with Client(service.url) as client:
         await client.send_frame(frame)
         codes: list[int] = (await client.receive()).body["errors"]
@@ -114,7 +114,7 @@ async def first_answer(service: Service, frame: bytes) -> list[int]:
 
 
 async def test_an_accepted_image_is_refused_in_the_next_session(plain: Service) -> None:
-    """By code 70, which ends that session without success."""
+    """The session fails with code 70."""
     image = stamped_jpeg(1, 30)
     accepted, refused = await answers(plain, [image]), await answers(plain, [image])
     assert accepted[-1].body["jwt"]
@@ -123,16 +123,16 @@ async def test_an_accepted_image_is_refused_in_the_next_session(plain: Service) 
     assert await first_answer(plain, stamped_jpeg(1, 30)) == []
 
 
-async def test_of_two_sessions_in_lock_step_one_has_the_frame(plain: Service) -> None:
-    """However near to each other they send it."""
+async def test_one_of_two_simultaneous_sessions_gets_the_frame(plain: Service) -> None:
+    """It does not matter how close together they send it."""
     for _ in range(5):
-        image = stamped_jpeg(2, 1)  # not live, so that the claim decides and not an acceptance
+        image = stamped_jpeg(2, 1)  # not live: the claim decides, not an acceptance
         codes = await asyncio.gather(*(first_answer(plain, image) for _ in range(6)))
         assert sorted(codes) == [[32]] + [[REPEATED]] * 5
 
 
-async def test_an_aggregator_that_dies_does_not_forget(plain: Service) -> None:
-    """Its successor hears from the gateway what was claimed and accepted lately."""
+async def test_a_killed_aggregator_forgets_no_frame(plain: Service) -> None:
+    """The gateway tells its successor what was recently claimed and accepted."""
     image, other = stamped_jpeg(3, 30), stamped_jpeg(3, 1)
     assert await first_answer(plain, image) == []
     async with Client(plain.url) as client:
@@ -146,15 +146,15 @@ async def test_an_aggregator_that_dies_does_not_forget(plain: Service) -> None:
 
 
 async def test_the_other_cell_knows_the_frame() -> None:
-    """Six more sessions reach both cells, but for one time in 64."""
+    """Six more sessions reach both cells with a probability of 63/64."""
     with running("cells = 2\n", workers=2) as service:
         image = stamped_jpeg(4, 30)
         assert await first_answer(service, image) == []
         assert [await first_answer(service, image) for _ in range(6)] == [[INJECTED]] * 6
 
 
-async def test_a_new_aggregator_knows_frames_of_sessions_that_are_over() -> None:
-    """Neither the gateway nor a client has them afterwards."""
+async def test_a_new_aggregator_knows_frames_of_finished_sessions() -> None:
+    """Neither the gateway nor a client has them any longer."""
     with running("[LIMITS]\nresumeSeconds = 0.5\n", workers=1) as service:
         image = stamped_jpeg(5, 30)
         assert await first_answer(service, image) == []
@@ -164,7 +164,7 @@ async def test_a_new_aggregator_knows_frames_of_sessions_that_are_over() -> None
 
 
 async def test_another_machine_knows_the_frame() -> None:
-    """Where both share a session store."""
+    """Both machines share a session store."""
     with running_redis() as redis:
         settings = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
         with running(settings, workers=1) as here, running(settings, workers=1) as there:
@@ -172,7 +172,7 @@ async def test_another_machine_knows_the_frame() -> None:
             assert await first_answer(here, image) == []
             assert await first_answer(here, other) == [32]
             assert await first_answer(there, other) == [REPEATED]
-            # Which of the two depends on whether the acceptance is known already.
+            # The code depends on whether the acceptance has arrived there.
             assert await first_answer(there, image) in ([REPEATED], [INJECTED])
             redis.kill()
             assert await first_answer(there, stamped_jpeg(4, 30)) == []

@@ -1,4 +1,4 @@
-"""A session belongs to the client that has its token, on one connection at a time."""
+"""A session belongs to the client with its token, on one connection at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def service() -> Iterator[Service]:
 
 
 async def resumed(service: Service, session: str | None, token: str | None) -> str:
-    """The answer to a client that asks for a session."""
+    """Return the answer to a client that resumes a session."""
     async with Client(service.url, session_id=session, resume_token=token) as client:
         assert client.connected is not None
         if client.connected.command is Command.ERROR:
@@ -34,8 +34,8 @@ async def resumed(service: Service, session: str | None, token: str | None) -> s
         return str(client.connected.command)
 
 
-async def test_of_many_clients_only_the_owner_gets_the_session(service: Service) -> None:
-    """A thief who asks at the same moment neither gets the session nor keeps the owner out."""
+async def test_only_the_owner_gets_the_session(service: Service) -> None:
+    """A thief who tries at the same moment neither gets the session nor locks out the owner."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 1))
         await client.receive()
@@ -48,8 +48,8 @@ async def test_of_many_clients_only_the_owner_gets_the_session(service: Service)
     assert set(refused) == {"session.unknown"}
 
 
-async def test_a_replaced_connection_is_read_no_more(service: Service) -> None:
-    """Its frames do not count, so that the new connection's numbers stay right."""
+async def test_a_replaced_connection_is_no_longer_read(service: Service) -> None:
+    """Its frames do not count, so that the new connection's frame numbers stay correct."""
     async with AsyncExitStack() as stack:
         old = await stack.enter_async_context(Client(service.url))
         new = await stack.enter_async_context(
@@ -65,15 +65,15 @@ async def test_a_replaced_connection_is_read_no_more(service: Service) -> None:
 
 
 async def test_a_client_waits_while_the_aggregator_restarts(service: Service) -> None:
-    """A client learns of its session only once that would survive; until then CONNECT waits."""
+    """CONNECT is answered only once the session would survive a failure."""
     os.kill(service.pids("aggregator")[0], signal.SIGKILL)
     async with Client(service.url) as client:
         assert client.connected is not None
         assert client.connected.command is Command.CONNECTED
 
 
-async def test_without_an_aggregator_a_client_is_asked_to_come_again() -> None:
-    """No session is promised that could not be kept; 1012 asks for another attempt."""
+async def test_without_an_aggregator_a_client_is_asked_to_reconnect() -> None:
+    """No session is promised that might be lost; the close code 1012 asks for another attempt."""
     with running("[LIMITS]\nconnectTimeout = 2.0\n", workers=1) as service:
         aggregator = service.pids("aggregator")[0]
         os.kill(aggregator, signal.SIGSTOP)
@@ -84,13 +84,13 @@ async def test_without_an_aggregator_a_client_is_asked_to_come_again() -> None:
         finally:
             os.kill(aggregator, signal.SIGCONT)
         while (answer := await resumed(service, None, None)) != "CONNECTED":
-            assert answer == "service.unavailable"  # it has much to catch up with
+            assert answer == "service.unavailable"  # it has a backlog
 
 
-async def test_both_keepers_may_die_one_after_the_other(service: Service) -> None:
-    """A new gateway is given every session at once, so the aggregator may die before clients come.
+async def test_gateway_and_aggregator_may_die_one_after_the_other(service: Service) -> None:
+    """A new gateway gets every session at once, so the aggregator may die before clients return.
 
-    The client comes back to processes none of which has ever seen it.
+    Clients then return to processes that have never seen them.
     """
     async with Client(service.url) as client:
         for number in range(3):

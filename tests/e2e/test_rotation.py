@@ -1,4 +1,4 @@
-"""A camera that is mounted turned: its pictures are turned before they are judged, and recorded."""
+"""Images of a camera that is mounted rotated are turned upright before judging and in videos."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def service() -> Iterator[Service]:
 
 
 def as_mounted(number: int, rotation: int) -> bytes:
-    """A picture of a camera that has to be turned clockwise by so many degrees."""
+    """Return an image that has to be rotated clockwise by these degrees."""
     upright = decode(stamped_jpeg(PERSON, number, shot=rotation), LimitsSection())
     stored = np.ascontiguousarray(np.rot90(upright, rotation // 90))
     data: bytes = simplejpeg.encode_jpeg(stored, quality=95, colorspace="BGR")
@@ -42,14 +42,14 @@ def as_mounted(number: int, rotation: int) -> bytes:
 
 
 async def box(client: Client, rotation: int) -> list[int]:
-    """Show a frame; the face box shows whose stamp was read, in an upright picture only."""
+    """Show a frame; the face box shows whose stamp was read, which needs an upright image."""
     await client.send_frame(as_mounted(NOT_LIVE, rotation))
     rect = (await client.receive()).body["details"]["faceFramePosition"]["faceRect"]
     return [rect["x"], rect["y"], rect["width"], rect["height"]]
 
 
-async def test_turned_pictures_are_judged_and_recorded(service: Service) -> None:
-    """Each from the reload on that names its turn; the stored bytes are those that came."""
+async def test_rotated_images_are_judged_and_recorded(service: Service) -> None:
+    """A reload sets the rotation; the stored bytes are the received ones."""
     upright = [PERSON + OFFSET, NOT_LIVE + OFFSET, SIZE, SIZE]
     turns = (0, 90, 180, 270)
     async with Client(service.url) as client:

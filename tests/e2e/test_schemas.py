@@ -1,4 +1,4 @@
-"""What the service sends is what the published schemas say, message by message."""
+"""Every message of the service matches the published schemas."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def service() -> Iterator[Service]:
 
 
 async def session(service: Service, person: int) -> list[str]:
-    """Play one session to its end: unreadable, overtaken, refused and accepted frames."""
+    """Play one session to its end, with unreadable, overtaken, refused and accepted frames."""
     heard = []
     numbers = count()
     async with connect(service.url) as socket:
@@ -52,13 +52,13 @@ async def session(service: Service, person: int) -> list[str]:
             heard.append(text)
             message = json.loads(text)
             if message["command"] == "STATUS" and not message["body"]["isOk"]:
-                with contextlib.suppress(ConnectionClosed):  # another frame may have won meanwhile
+                with contextlib.suppress(ConnectionClosed):  # another frame may have replaced it
                     await socket.send(stamped_jpeg(person, next(numbers)))
     return heard
 
 
 async def refused(service: Service) -> list[str]:
-    """Send what the protocol does not know."""
+    """Send what the protocol does not define."""
     async with connect(service.url) as socket:
         await socket.send('{"command": "CONNECT"}')
         connected = await socket.recv()
@@ -67,7 +67,7 @@ async def refused(service: Service) -> list[str]:
 
 
 def test_a_thousand_messages(service: Service) -> None:
-    """Every message of many sessions, and every token, has the form that its schema gives."""
+    """Every message of many sessions, and every token, matches its schema."""
 
     async def play() -> list[str]:
         sessions = [session(service, person) for person in range(SESSIONS)]
@@ -101,8 +101,8 @@ def test_a_thousand_messages(service: Service) -> None:
         lambda status: status["details"].update(ags=2),
     ],
 )
-def test_the_schemas_refuse(change: Any) -> None:
-    """A schema that takes everything would prove nothing."""
+def test_the_schemas_reject_invalid_messages(change: Any) -> None:
+    """A schema that accepts everything would prove nothing."""
     status: dict[str, Any] = {"isOk": False, "errors": [32], "details": {"ags": 0.9}}
     assert validator("status").is_valid(status)
     change(status)

@@ -33,7 +33,7 @@ args.key = "{os.urandom(16).hex()}"
 
 @dataclass
 class Held:
-    """A running service and what its secrets look like in memory."""
+    """A running service, and its secrets as they appear in memory."""
 
     service: Service
     key: list[bytes]
@@ -64,7 +64,7 @@ def held(
 
 
 def make_key(file: Path) -> list[bytes]:
-    """Make a private key; its file's lines, and its number as libraries hold it."""
+    """Make a private key; return its file's lines, and its number as libraries store it."""
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -80,7 +80,7 @@ def make_key(file: Path) -> list[bytes]:
 
 
 async def test_the_service_works(held: Held) -> None:
-    """A session is accepted, so every role has done its work with what it has."""
+    """A session is accepted, so every role has worked with its secrets."""
     async with Client(held.service.url) as client:
         await client.send_frame(stamped_jpeg(1, 50))
         await client.receive()
@@ -89,14 +89,14 @@ async def test_the_service_works(held: Held) -> None:
 
 @pytest.mark.parametrize("role", ["worker", "gateway"])
 def test_no_signing_key_in_memory(held: Held, role: str) -> None:
-    """Neither its text nor its number; the aggregator, which signs, does hold it."""
+    """Neither its text nor its number is found, except in the aggregator, which signs."""
     (pid,), (signing,) = held.service.pids(role), held.service.pids("aggregator")
     assert found_in(signing, held.key)
     assert found_in(pid, held.key) == set()
 
 
-def test_other_secrets_are_where_they_are_needed(held: Held) -> None:
-    """The pages' password in the gateway alone, those of Redis and Callbacks in the aggregator."""
+def test_other_secrets_are_only_where_they_are_needed(held: Held) -> None:
+    """The pages' password is in the gateway, and those of Redis and Callbacks in the aggregator."""
     secrets = [held.password, *held.of_aggregator]
     found = {role: found_in(held.service.pids(role)[0], secrets) for role in ROLES}
     assert found == {
@@ -107,8 +107,8 @@ def test_other_secrets_are_where_they_are_needed(held: Held) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_secret_where_other_users_look(held: Held, role: str) -> None:
-    """Not on the command line and not in the environment, whichever way it was given."""
+def test_no_secret_is_visible_to_other_users(held: Held, role: str) -> None:
+    """It is neither on a command line nor in an environment, however it was given."""
     (pid,) = held.service.pids(role)
     for name in ("cmdline", "environ"):
         shown = shown_of(pid, name)
@@ -116,8 +116,8 @@ def test_no_secret_where_other_users_look(held: Held, role: str) -> None:
             assert secret not in shown
 
 
-def test_started_again_a_worker_still_has_no_key(held: Held) -> None:
-    """The hand-over is the same after a death."""
+def test_a_restarted_worker_has_no_key(held: Held) -> None:
+    """It gets its part in the same way as at first."""
     (pid,) = held.service.pids("worker")
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: held.service.pids("worker") not in ([], [pid]), "a new worker")

@@ -1,4 +1,4 @@
-"""Frames in shared memory: no process but the gateway can change them."""
+"""Frames are in shared memory that only the gateway can change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def service() -> Iterator[Service]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a worker as itself does")
 def test_a_worker_cannot_change_the_frames_that_it_judges(service: Service) -> None:
-    """By opening its own mapping again, it would have shown in the token what was not judged."""
+    """If it could reopen its mapping for writing, tokens could show images that were not judged."""
     process = Path(f"/proc/{service.pids('worker')[0]}")
     maps = (process / "maps").read_text().splitlines()
     slabs = [line.split()[0] for line in maps if "slab" in line and line.split()[1][3] == "s"]

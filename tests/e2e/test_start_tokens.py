@@ -1,4 +1,4 @@
-"""Start tokens through the whole service: from the relying party's server to the verdict."""
+"""Start tokens through the whole service, from the relying party's server to the verdict."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def service() -> Iterator[Service]:
         plugin += 'args.path = "DIRECTORY/audit"\n'
         limits = f"{UNPACED}refusedSessionsPerPerson = 2\n"
         with running(f"{limits}{store}{plugin}") as started:
-            # Before the aggregator's first report, required audit records count as not written.
+            # Until the aggregator's first report, required audit records count as not written.
             wait_for(lambda: "Audit" in started.get("/statistics").text)
             yield started
 
@@ -61,10 +61,10 @@ def frames() -> Iterator[bytes]:
         yield stamped_jpeg(1, LIVE)
 
 
-async def test_the_verdict_is_for_whom_the_check_began(
+async def test_the_verdict_has_the_claims_of_the_start_token(
     service: Service, make: Callable[..., str]
 ) -> None:
-    """Its token has the claims of the start token; a session resumes without another one."""
+    """The session resumes without another start token."""
     start = make("--subject", "anna", "--nonce", "n-1", "--kiosk", "door 3")
     client = Client(service.url, start_token=start)
     async with client:
@@ -78,7 +78,7 @@ async def test_the_verdict_is_for_whom_the_check_began(
 
 
 async def test_refusals_have_their_codes(service: Service, make: Callable[..., str]) -> None:
-    """Without a token, or with one that was used or is another service's, no session starts."""
+    """No session starts without a token, with a used one, or with that of another service."""
     used = make()
     async with Client(service.url, start_token=used):
         pass
@@ -97,7 +97,7 @@ async def test_refusals_have_their_codes(service: Service, make: Callable[..., s
 def test_a_function_gives_a_token_for_each_attempt(
     service: Service, make: Callable[..., str]
 ) -> None:
-    """A program hands in what asks its server, as a token counts once."""
+    """A program passes a function that gets one from its server, because a token is valid once."""
     asked = []
 
     def ask() -> str:
@@ -112,7 +112,7 @@ def test_a_function_gives_a_token_for_each_attempt(
 
 
 async def test_no_token_is_logged(service: Service, make: Callable[..., str]) -> None:
-    """A start token is a credential until it is used, and a refused one may still be good."""
+    """A start token is a credential until it is used, and a refused one may still be valid."""
     token = make()
     async with Client(service.url, start_token=token + "x"):
         pass
@@ -121,7 +121,7 @@ async def test_no_token_is_logged(service: Service, make: Callable[..., str]) ->
 
 
 async def ask_for_result(service: Service, session: str | None, folder: Path) -> dict[str, Any]:
-    """Ask as the documented program does."""
+    """Request the result as the documented program does."""
     (folder / "result.key").write_text(f"{RESULT_KEY}\n")
     url = f"http://127.0.0.1:{service.port}"
     program = [sys.executable, str(EXAMPLES / "result.py"), url, str(session)]
@@ -133,10 +133,10 @@ async def ask_for_result(service: Service, session: str | None, folder: Path) ->
     return answer
 
 
-async def test_the_server_gets_the_result_of_a_client_that_vanished(
+async def test_the_server_gets_the_result_of_a_vanished_client(
     service: Service, make: Callable[..., str], tmp_path: Path
 ) -> None:
-    """With the same token that the client did not fetch, and the claims of the start token."""
+    """It is the token that the client never fetched, with the claims of the start token."""
     client = Client(service.url, start_token=make("--subject", "anna"))
     async with client:
         await client.send_frame(stamped_jpeg(1, LIVE))
@@ -186,10 +186,8 @@ def test_the_audit_survives_a_killed_aggregator(service: Service, make: Callable
     assert {*sessions} <= {record.get("session") for record in exported}
 
 
-async def test_consent_goes_into_token_and_audit(
-    service: Service, make: Callable[..., str]
-) -> None:
-    """Without the current version no session starts, and the start token is not used up."""
+async def test_consent_is_in_token_and_audit(service: Service, make: Callable[..., str]) -> None:
+    """Without consent to the current version no session starts, and the start token stays valid."""
     config = service.directory / "config.toml"
     before = config.read_text()
     text = (EXAMPLES.parent / "plugins.md").read_text()
@@ -215,8 +213,8 @@ async def test_consent_goes_into_token_and_audit(
     assert record["start"]["consent"] == claims["consent"]
 
 
-async def test_a_person_who_fails_pauses(service: Service, make: Callable[..., str]) -> None:
-    """The code is that of a crowded address; the start token is not used up; others are served."""
+async def test_a_person_who_fails_has_to_wait(service: Service, make: Callable[..., str]) -> None:
+    """The code is that of a refused address. The start token stays valid, and others are served."""
     for _ in range(2):
         async with Client(service.url, start_token=make("--subject", "carol")) as client:
             await client.send_frame(stamped_jpeg(1, LIVE - 1))

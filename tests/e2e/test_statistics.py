@@ -1,4 +1,4 @@
-"""/statistics and /metrics show what happened in all processes, and only to this machine."""
+"""/statistics and /metrics describe all processes, and only to this machine."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
-    remembered = "resumeSeconds = 600.0\n"  # until the last test has looked
+    remembered = "resumeSeconds = 600.0\n"  # until the last test
     with running(UNPACED + remembered, wrapper=DEBUGGING) as started:
         history = Played(started, asyncio.run(play(started)))
-        wait_for(lambda: accounts(started) == {history.judged})  # they come once a second
+        wait_for(lambda: accounts(started) == {history.judged})  # they are sent once a second
         yield history
 
 
 def accounts(service: Service) -> set[float]:
-    """How often workers and aggregator say that they have done their part of a frame."""
+    """How often workers and aggregator have reported their part of a frame."""
     name = "lunapass_step_seconds_count"
     steps = (("worker", "job"), ("aggregator", "judge"))
     return {service.metric(f'{name}{{role="{role}",step="{step}"}}') for role, step in steps}
 
 
 async def play(service: Service) -> int:
-    """A session that is accepted, one that its client ends, and one with a burst of frames.
+    """Play an accepted session, one that its client ends, and one with a burst of frames.
 
     Returns:
         Number of frames that were dropped.
@@ -101,7 +101,7 @@ def test_statistics_count_what_happened(played: Played) -> None:
 
 
 def test_metrics_have_the_steps_of_every_role(played: Played) -> None:
-    """One histogram family holds gateway, aggregator and workers, each step as often as it was."""
+    """One histogram family has gateway, aggregator and workers, and counts each run of a step."""
     families = {
         f.name: f for f in text_string_to_metric_families(played.service.get("/metrics").text)
     }
@@ -127,8 +127,8 @@ def test_metrics_have_the_steps_of_every_role(played: Played) -> None:
     assert frames["judged", ""] == judged
     assert sum(frames.values()) == judged + played.dropped
     losses = {s.labels["reason"]: s.value for s in families["lunapass_workers_lost"].samples}
-    assert losses == dict.fromkeys(("dead", "gone", "silent", "stuck"), 0)  # the first has a rate
-    assert "lunapass_session_store_up" not in families  # there is none, so it is not down
+    assert losses == dict.fromkeys(("dead", "gone", "silent", "stuck"), 0)  # from the start
+    assert "lunapass_session_store_up" not in families  # without a session store it is not down
 
 
 def test_metrics_describe_sessions_scores_and_the_process(played: Played) -> None:
@@ -156,16 +156,16 @@ def test_metrics_describe_sessions_scores_and_the_process(played: Played) -> Non
 
 
 @pytest.mark.parametrize("path", ["/statistics", "/metrics"])
-def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
-    """A client of a proxy is a stranger, although the proxy is on this machine."""
+def test_metrics_are_closed_to_clients_of_a_proxy(played: Played, path: str) -> None:
+    """This holds although the proxy itself is on this machine."""
     address = f"http://127.0.0.1:{played.service.port}{path}"
     answer = httpx.get(address, headers={"X-Forwarded-For": "192.0.2.1"}, trust_env=False)
     assert answer.status_code == 403
     assert "lunapass" not in answer.text
 
 
-def test_the_log_has_a_line_of_each_verdict(played: Played) -> None:
-    """One line a decided session: its id and numbers, and why it was not accepted."""
+def test_each_verdict_is_logged_in_one_line(played: Played) -> None:
+    """It has the session's id and figures, and why it was not accepted."""
     lines = (played.service.directory / "log").read_text().splitlines()
     decided = [json.loads(line) for line in lines if '"session decided"' in line]
     assert sorted(line["outcome"] for line in decided) == ["accepted", "left"]
@@ -201,8 +201,8 @@ def test_debugging_lines_follow_a_frame_through_the_roles(played: Played) -> Non
     assert dropped == played.dropped * ["replaced"]
 
 
-def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
-    """Every series, and every role and step, that a panel of the dashboard queries is exposed."""
+def test_the_dashboard_queries_existing_series(played: Played) -> None:
+    """Every series, role and step that a panel of the dashboard queries is exposed."""
     text = played.service.get("/metrics").text
     exposed = set(re.findall(r"^(lunapass_\w+)", text, re.M))
     exposed |= set(re.findall(r"^# TYPE (lunapass_\w+)", text, re.M))
@@ -212,7 +212,7 @@ def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
     assert len(asked) > 10
     assert asked <= exposed
     counters = set(re.findall(r"^# TYPE (lunapass_\w+) counter", text, re.M))
-    for query in queries:  # a counter by itself says nothing, and a gauge has no rate
+    for query in queries:  # counters need a rate, gauges have none
         rated = set(re.findall(r"(?:rate|increase)\((lunapass_\w+)", query))
         assert not (set(re.findall(r"lunapass_\w+", query)) & counters) - rated, query
         assert all(name in counters or name.endswith(HISTOGRAM) for name in rated), query
@@ -221,7 +221,7 @@ def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
             assert f'step="{step}"' in text, step
 
 
-def test_the_alert_rules_ask_for_what_there_is(played: Played) -> None:
+def test_the_alert_rules_query_existing_series(played: Played) -> None:
     """Each series is exposed, or appears with a session store or a side-effect plugin."""
     text = played.service.get("/metrics").text
     exposed = {"up", *re.findall(r"^((?:lunapass|process)_\w+)", text, re.M)}
@@ -236,8 +236,8 @@ def test_the_alert_rules_ask_for_what_there_is(played: Played) -> None:
     assert asked - exposed == {"lunapass_session_store_up"}
 
 
-def test_the_manual_names_each_series(played: Played) -> None:
-    """With its labels, and no other."""
+def test_the_docs_name_each_series(played: Played) -> None:
+    """They have its labels, and name no other."""
     rows = re.findall(
         r"^\| `(lunapass_\w+)` \| ([\w, ]*)\|", (ROOT / "docs" / "operations.md").read_text(), re.M
     )
@@ -257,6 +257,6 @@ def test_the_manual_names_each_series(played: Played) -> None:
     }
 
 
-def test_statistics_are_json_without_surprises(played: Played) -> None:
-    """No value is NaN or infinite, which JSON does not know."""
+def test_statistics_are_strict_json(played: Played) -> None:
+    """No value is NaN or infinite, which JSON does not have."""
     json.loads(played.service.get("/statistics").content, parse_constant=pytest.fail)

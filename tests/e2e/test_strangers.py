@@ -1,4 +1,4 @@
-"""Strangers that flood, and proxies that name clients oddly, keep no honest kiosk out."""
+"""Floods of one client and unusual headers of proxies do not lock out kiosks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ handshakesPerSecond = 100.0
 sessionsPerAddress = 1
 """
 KIOSKS = 44
-"""With what a stranger is granted, in two floods in a row, fewer than the service grants."""
+"""Together with what a stranger gets in two floods in a row, fewer than the service permits."""
 UPGRADES = 400
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """A service that believes a proxy on this machine, which each test plays."""
+    """A service that trusts a proxy on this machine; each test acts as that proxy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
         with running(SETTINGS, workers=1) as started:
@@ -33,15 +33,15 @@ def service() -> Iterator[Service]:
 
 
 async def status_for(service: Service, address: str) -> bytes:
-    """Status of the answer to an upgrade request of a client of the proxy."""
+    """Return the status of the answer to an upgrade request of a client behind the proxy."""
     raw = await Raw.upgraded(service, X_Forwarded_For=address)
     raw.writer.close()
     return raw.head.split(b" ")[1]
 
 
 @pytest.mark.parametrize("stranger", ["203.0.113.9", "2001:db8::{:x}"], ids=["IPv4", "IPv6"])
-async def test_a_flood_keeps_no_kiosk_out(service: Service, stranger: str) -> None:
-    """400 upgrades of one stranger, from one address or a /64: each of 44 kiosks gets in."""
+async def test_a_flood_does_not_lock_out_kiosks(service: Service, stranger: str) -> None:
+    """After 400 upgrades of one stranger, from one address or a /64, each of 44 kiosks gets in."""
     flood = Counter([await status_for(service, stranger.format(n)) for n in range(UPGRADES)])
     kiosks = [await status_for(service, f"198.51.100.{n}") for n in range(1, KIOSKS + 1)]
     assert kiosks == [b"101"] * KIOSKS
@@ -62,7 +62,7 @@ async def test_a_flood_keeps_no_kiosk_out(service: Service, stranger: str) -> No
     ],
 )
 async def test_kiosks_are_distinguished_behind_a_proxy(service: Service, form: str) -> None:
-    """However the proxy writes them: one's session takes nothing from another's."""
+    """This holds however the proxy writes their addresses: no session counts for another kiosk."""
     answers = []
     sockets = []
     for number in (1, 2, 2):

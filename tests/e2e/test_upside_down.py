@@ -1,4 +1,4 @@
-"""A camera that hangs upside down, or a picture held so, never gets a verdict of success."""
+"""A camera mounted upside down, or a picture held upside down, is never accepted."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def service(models_directory: Path) -> Iterator[Service]:
 
 
 def filmed(image: Image, number: int) -> bytes:
-    """A camera's frame of a picture: noise makes each one different."""
+    """Return a camera frame of a picture; noise makes each one different."""
     noise = np.random.default_rng(number).normal(0, 2, image.shape)
     frame = np.clip(image + noise, 0, 255).astype(np.uint8)
     return bytes(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].data)
 
 
 async def test_upside_down_frames_get_no_token(service: Service, portrait: Image) -> None:
-    """Mirrored or turned, each frame is refused for its tilt; upright, the person is accepted."""
+    """Mirrored or rotated, each frame is refused for its tilt; upright, the person is accepted."""
     async with Client(service.url) as client:
         for number in range(FRAMES):
             upset = portrait[::-1] if number % 2 else portrait[::-1, ::-1]

@@ -25,7 +25,7 @@ NOT_LIVE = 5
 
 @dataclass
 class Studio:
-    """A service that keeps its sessions' frames, and workers that film them."""
+    """A service that stores its sessions' frames, and workers that make the videos."""
 
     service: Service
     shop: Workshop
@@ -52,7 +52,7 @@ args.spoolPath = "{folder}/spool"
 
 
 async def send(client: Client, person: int, numbers: list[int]) -> None:
-    """Send frames, one at a time, each answered."""
+    """Send frames, one at a time, and wait for each answer."""
     for number in numbers:
         await client.send_frame(stamped_jpeg(person, number))
         answer = await client.receive()
@@ -61,7 +61,7 @@ async def send(client: Client, person: int, numbers: list[int]) -> None:
 
 
 def check(studio: Studio, session: str, frames: int, *, accepted: bool) -> None:
-    """Await a session's video; codec, number of frames and length are the session's."""
+    """Wait for a session's video, and check its codec, number of frames and length."""
     wait_for(lambda: session in studio.shop.finished())
     summary = studio.shop.summary(session)
     times = [line["at"] for line in summary["frames"]]
@@ -77,7 +77,7 @@ def check(studio: Studio, session: str, frames: int, *, accepted: bool) -> None:
 
 
 async def test_sessions_become_videos(studio: Studio) -> None:
-    """Four people at once: each success is filmed at once, by whichever worker is free."""
+    """Four people at once: each success becomes a video immediately, made by a free worker."""
 
     async def one(person: int) -> str:
         async with Client(studio.service.url) as client:
@@ -90,7 +90,7 @@ async def test_sessions_become_videos(studio: Studio) -> None:
 
 
 async def test_a_resumed_session_is_one_video(studio: Studio) -> None:
-    """A connection that broke and came back leaves one video with the frames of both."""
+    """A session on two connections leaves one video with the frames of both."""
     async with Client(studio.service.url) as client:
         await send(client, 7, [NOT_LIVE] * 4)
         session, token = client.session_id, client.resume_token
@@ -100,7 +100,7 @@ async def test_a_resumed_session_is_one_video(studio: Studio) -> None:
 
 
 async def test_a_session_without_success_is_filmed_too(studio: Studio) -> None:
-    """Its video comes after sessionTimeout, by RQ's scheduler."""
+    """RQ's scheduler makes its video after ``sessionTimeout``."""
     async with Client(studio.service.url) as client:
         await send(client, 8, [NOT_LIVE] * 6)
         session = client.session_id
