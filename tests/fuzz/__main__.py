@@ -1,7 +1,7 @@
 """``python -m tests.fuzz [TARGET=INPUTS ...]``: fuzz each target, print the counts, fail on a find.
 
-Seeds are the corpora of ``tests/invalid`` and good input of each kind. What was found lies in the
-folder that is named; put it into ``tests/invalid`` with the error it must get.
+Seeds are the corpora of ``tests/invalid`` and good input of each kind. The program prints the
+folder with the findings; put them into ``tests/invalid`` with the error they must get.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST = {"protocol": 2048, "image": 4096, "message": 1024, "configuration": 20
 
 
 def fuzz(target: str, inputs: int, folder: Path) -> int | None:
-    """Fuzz a target; how many inputs it was given, or None when something was found."""
+    """Fuzz a target; return the number of inputs, or None if there was a finding."""
     corpus = folder / target
     corpus.mkdir()
     sow(target, corpus)

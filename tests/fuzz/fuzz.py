@@ -1,7 +1,7 @@
 """One fuzzer process: ``python -m tests.fuzz.fuzz TARGET [libFuzzer options and corpora]``.
 
-Coverage of ``shared`` guides the mutations (atheris, libFuzzer). Any exception that a target does
-not name, any input that takes longer than a few seconds or more memory than allowed, is a finding.
+Coverage of ``shared`` guides the mutations (atheris, libFuzzer). Findings are exceptions that a
+target does not name, and inputs that take more than a few seconds or more memory than allowed.
 """
 
 from __future__ import annotations

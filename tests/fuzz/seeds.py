@@ -1,4 +1,4 @@
-"""What fuzzers start from: the corpora of bad input and one good input of each kind."""
+"""The seeds of the fuzzers: the corpora of bad input and one good input of each kind."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CORPORA = {
 
 
 def sow(target: str, folder: Path) -> None:
-    """Put a target's seeds into a folder."""
+    """Write a target's seeds into a folder."""
     bad = (path.read_bytes() for path in (ROOT / "tests" / "invalid").glob(CORPORA[target]))
     for number, seed in enumerate((*bad, *good(target))):
         (folder / f"seed-{number}").write_bytes(seed)
 
 
 def good(target: str) -> Iterator[bytes]:
-    """Good input of a target's kind."""
+    """Return good input of a target's kind."""
     match target:
         case "protocol":
             headers = {"session-id": SESSION, "resume-token": SESSION, "heartbeat-interval": 5}

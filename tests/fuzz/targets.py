@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes bytes and raises nothing but what its contract names."""
+"""The fuzz targets: each takes bytes and raises nothing but what its contract names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def image(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """A message between roles is one of ours, and says the same when packed again."""
+    """A message between roles is valid, and is unchanged when encoded again."""
     with contextlib.suppress(MessageError):
         decode_estimate(data)
     with contextlib.suppress(MessageError):
@@ -64,7 +64,7 @@ def message(data: bytes) -> None:
 
 
 def configuration(data: bytes) -> None:
-    """A configuration file is accepted, or each error in it has a line that names the file."""
+    """A configuration file is accepted, or each of its errors is a line that names the file."""
     with tempfile.NamedTemporaryFile(prefix="lp-fuzz-") as file:
         file.write(data)
         file.flush()

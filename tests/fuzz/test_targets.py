@@ -1,4 +1,4 @@
-"""The fuzzers' targets hold on their own seeds, and do not hold on what breaks their contract."""
+"""The fuzz targets pass on their own seeds, and fail on a broken contract."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.fuzz.seeds import CORPORA, sow
 
 
 @pytest.mark.parametrize("target", targets.TARGETS)
-def test_a_target_holds_on_its_seeds(target: str, tmp_path: Path) -> None:
-    """Before any mutation, everything known passes."""
+def test_a_target_passes_on_its_seeds(target: str, tmp_path: Path) -> None:
+    """All known input passes without mutations."""
     sow(target, tmp_path)
     seeds = sorted(tmp_path.iterdir())
     assert len(seeds) >= 20
@@ -21,11 +21,11 @@ def test_a_target_holds_on_its_seeds(target: str, tmp_path: Path) -> None:
 
 
 def test_every_target_has_a_corpus() -> None:
-    """A target without seeds would only see noise."""
+    """A target without seeds would only get noise."""
     assert set(CORPORA) == set(targets.TARGETS)
 
 
-def test_a_decoder_that_raises_anything_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check can fail: an exception outside the contract leaves the target."""
     monkeypatch.setattr(targets, "decode", lambda data: {}["missing"])
     with pytest.raises(KeyError):
