@@ -1,4 +1,4 @@
-"""Counters of the gateway appear to Prometheus as those of its own library."""
+"""Counters of the gateway have the output format of Prometheus's own library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME, TEXT = "lunapass_things", "Things counted"
 
 @pytest.mark.parametrize("labels", [(), ("kind",), ("kind", "reason")])
 def test_series_are_written_as_by_the_library(labels: tuple[str, ...]) -> None:
-    """A scraper sees no difference, whatever the labels hold."""
+    """A scraper sees no difference, whatever the labels contain."""
     registries = CollectorRegistry(), CollectorRegistry()
     ours = Counter(NAME, TEXT, labels, registry=registries[0])
     library = prometheus_client.Counter(NAME, TEXT, labels, registry=registries[1])
@@ -26,7 +26,7 @@ def test_series_are_written_as_by_the_library(labels: tuple[str, ...]) -> None:
     assert generate_latest(registries[0]).decode().splitlines() == without_time
 
 
-def test_a_series_is_there_before_it_counts() -> None:
+def test_a_series_is_exposed_before_its_first_event() -> None:
     """A rate of a series that appears with its first event would miss that event."""
     registry = CollectorRegistry()
     counter = Counter(NAME, TEXT, ("kind",), registry=registry)
@@ -38,7 +38,7 @@ def test_a_series_is_there_before_it_counts() -> None:
 
 
 def test_a_series_is_the_same_object_each_time() -> None:
-    """Code that counts for each frame keeps its series."""
+    """Code that counts every frame keeps a reference to its series."""
     counter = Counter(NAME, TEXT, ("kind",), registry=CollectorRegistry())
     kept = counter.labels("often")
     counter.labels("often").inc()

@@ -1,4 +1,4 @@
-"""The end of a process is reported once and at once; one that cannot be watched is no error."""
+"""The end of a process is reported once and immediately; an unwatchable process is no error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_a_death_is_reported_once() -> None:
 
 
 async def test_a_closed_watch_reports_nothing() -> None:
-    """And it leaves no descriptor open."""
+    """It leaves no descriptor open."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     before = len(os.listdir("/proc/self/fd"))
     watch = DeathWatch(process.pid, lambda: pytest.fail("reported"))
@@ -39,8 +39,8 @@ async def test_a_closed_watch_reports_nothing() -> None:
 
 
 @pytest.mark.parametrize("pid", [0, 2**22 + 1, 2**62])
-async def test_a_process_that_cannot_be_watched(pid: int) -> None:
-    """A process of another machine, or a wrong id."""
+async def test_an_unwatchable_process_is_not_reported(pid: int) -> None:
+    """It is on another machine, or its id is wrong."""
     DeathWatch(pid, lambda: pytest.fail("reported")).close()
 
 
@@ -50,7 +50,7 @@ async def test_a_process_that_cannot_be_watched(pid: int) -> None:
 async def test_a_failed_watch_is_logged(
     error: int, lines: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The end is then noticed late; for a process of another machine that is expected."""
+    """The end is then detected late. For a process of another machine that is expected."""
 
     def refuse(_pid: int) -> int:
         raise OSError(error, os.strerror(error))

@@ -23,7 +23,7 @@ def test_the_latest_account_of_a_process_counts() -> None:
     assert ledger.codes() == {8: 9}
 
 
-def test_a_successor_adds_to_the_one_before() -> None:
+def test_a_successor_adds_to_its_predecessor() -> None:
     """A counter never decreases when a process dies."""
     ledger = Ledger(Accounts("gateway"))
     ledger.record(account("worker-0", 10, 5, 5.0))
@@ -43,7 +43,7 @@ def test_workers_are_one_role() -> None:
     assert set(ledger.cpu()) == {"gateway", "worker-0", "worker-1"}
 
 
-def test_names_are_bounded() -> None:
+def test_the_number_of_names_is_limited() -> None:
     """Many names cannot fill the memory."""
     ledger = Ledger(Accounts("gateway"))
     for number in range(2 * Ledger.MAX_NAMES):
@@ -51,7 +51,7 @@ def test_names_are_bounded() -> None:
     assert len(ledger.cpu()) == Ledger.MAX_NAMES + 1
 
 
-def test_an_id_that_comes_back_is_a_new_process() -> None:
+def test_a_reused_process_id_is_a_new_process() -> None:
     """In a container every worker is process 1; a lower CPU time shows that it is a new one."""
     ledger = Ledger(Accounts("gateway"))
     ledger.record(account("worker-0", 1, 5, 5.0))
@@ -62,7 +62,7 @@ def test_an_id_that_comes_back_is_a_new_process() -> None:
 
 
 def test_two_processes_of_one_name_count_once_each() -> None:
-    """A stopped worker that continues sends accounts in turn with its replacement."""
+    """A suspended worker that continues sends accounts alternately with its replacement."""
     ledger = Ledger(Accounts("gateway"))
     for second in range(1, 100):
         ledger.record(account("worker-0", 10, second, float(second)))

@@ -6,7 +6,7 @@ from gateway import metrics
 
 
 def test_refused_sessions_are_counted_by_code() -> None:
-    """Each code of the verdict once; those of an operator's own plugins as one series."""
+    """Each code of the verdict counts once; those of user plugins share one series."""
     before = metrics.totals(metrics.VERDICT_CODES, "code")
     sessions = metrics.totals(metrics.SESSIONS, "outcome")
     metrics.decided("refused", 3.5, [73, 32])
@@ -21,11 +21,11 @@ def test_refused_sessions_are_counted_by_code() -> None:
     assert decided["left"] - sessions["left"] == 1
 
 
-def test_the_series_of_kiosks_are_bounded() -> None:
-    """The first kiosks have series of their own; all others share one, however many there are."""
+def test_the_number_of_kiosk_series_is_limited() -> None:
+    """The first kiosks have their own series; all others share one, however many there are."""
     for number in range(metrics.MAX_KIOSKS + 50):
         metrics.decided("accepted", 1.0, [], kiosk=f"kiosk-{number}")
     counted = metrics.totals(metrics.KIOSK_SESSIONS, "kiosk")
     assert len(counted) == metrics.MAX_KIOSKS + 1
     assert counted["kiosk-0"] == 1
-    assert counted["other"] >= 50  # other tests of this process have kiosks too
+    assert counted["other"] >= 50  # other tests in this process have kiosks, too

@@ -1,4 +1,4 @@
-"""Each time limit of the gateway ends on time, whatever the wall clock does."""
+"""Each timeout of the gateway ends on time, whatever the wall clock does."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def handshakes(clock: SettableClock) -> IsOver:
 
 
 def memory_of_a_silent_process(clock: SettableClock) -> IsOver:
+    """A process that sends no more accounts."""
     ledger = Ledger(Accounts("gateway"), clock=clock)
     ledger.record(Account("worker-0", 1, 0.0, 1000, {}, ()))
     return lambda: "worker-0" not in ledger.memory()
@@ -74,8 +75,8 @@ BOUNDS = {
 
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.__name__)
-def test_it_ends_in_its_time(bound: Callable[[SettableClock], IsOver], step: float) -> None:
-    """Neither earlier nor later."""
+def test_it_ends_on_time(bound: Callable[[SettableClock], IsOver], step: float) -> None:
+    """It ends neither early nor late."""
     clock = SettableClock()
     is_over = bound(clock)
     assert not is_over()

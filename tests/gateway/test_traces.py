@@ -1,4 +1,4 @@
-"""Traces: a span for a frame and one for each of its steps, of the sample alone."""
+"""Traces: a span for each sampled frame and one for each of its steps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def session() -> Session:
 
 
 def frame(received: float, timings: dict[str, float]) -> PendingFrame:
-    """A frame that took 10 ms for each of queue, decode, estimate and judge."""
+    """Return a frame that took 10 ms for each of queue, decode, estimate and judge."""
     made = PendingFrame(7, b"", HEADER, received, received + 5)
     made.begun, made.sent, made.asked = received + 0.01, received + 0.02, received + 0.03
     made.estimate = encode(Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, timings=timings))
@@ -56,7 +56,7 @@ def milliseconds(span: sdk.ReadableSpan) -> float:
 
 
 def test_each_step_is_a_span_of_the_frame() -> None:
-    """With their durations, and the stages of the estimation inside; one span is decode."""
+    """Spans have the durations of the steps, and the estimation's stages inside; one is decode."""
     made = {span.name: span for span in spans(1.0, decode=0.01, faces=4.0, quality=3.0)}
     assert set(made) == {"frame", "queue", "decode", "estimate", "judge", "faces", "quality"}
     assert milliseconds(made["frame"]) == pytest.approx(40, abs=0.01)
@@ -69,7 +69,10 @@ def test_each_step_is_a_span_of_the_frame() -> None:
 
 
 def test_the_best_shot_is_a_span_of_a_frame_that_passed() -> None:
-    """From the worker's answer to the question for the verdict; the estimate ends before it."""
+    """It lasts from the worker's answer to the request for a verdict.
+
+    The estimate ends before it.
+    """
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     exporter = InMemorySpanExporter()
@@ -84,28 +87,28 @@ def test_the_best_shot_is_a_span_of_a_frame_that_passed() -> None:
     assert milliseconds(made["encode"]) == pytest.approx(4, abs=0.01)
 
 
-def test_only_numbers_go_out() -> None:
-    """Session and frame, and nothing measured on the person."""
+def test_spans_contain_only_numbers() -> None:
+    """They name session and frame, and no measurement of the person."""
     (whole,) = [span for span in spans(1.0) if span.name == "frame"]
     assert dict(whole.attributes or {}) == {"session": SESSION, "seq": 7}
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 20, 80), (1.0, 100, 100)])
-def test_only_the_share_is_traced(share: float, least: int, most: int) -> None:
-    """Of a hundred frames."""
+def test_the_sampling_ratio_is_respected(share: float, least: int, most: int) -> None:
+    """The share is tested on a hundred frames."""
     made = [span for span in spans(share, 100) if span.name == "frame"]
     assert least <= len(made) <= most
 
 
-def test_without_the_extra_the_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line that names the key and what to do."""
+def test_traces_without_the_extra_are_an_error_at_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line names the key and what to do."""
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(ConfigError, match=r"\[TRACES\] isEnabled.*extra 'traces'"):
         Traces(TracesSection(isEnabled=True))
 
 
-def test_an_estimate_that_cannot_be_read_has_no_stages() -> None:
-    """A worker at fault costs its frame the spans, and never the answer."""
+def test_an_invalid_estimate_has_no_stages() -> None:
+    """A defective worker costs its frame the spans, but never the answer."""
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     exporter = InMemorySpanExporter()
@@ -119,8 +122,8 @@ def test_an_estimate_that_cannot_be_read_has_no_stages() -> None:
     assert names == {"frame", "queue", "decode", "estimate", "judge"}
 
 
-def test_a_failing_collector_hardly_delays_the_end() -> None:
-    """The gateway's end waits for two tries within 2 s, not for all retries (about 7 s)."""
+def test_a_failing_collector_hardly_delays_the_shutdown() -> None:
+    """The gateway waits for two attempts within 2 s, not for all retries (about 7 s)."""
 
     def fail(connection: socket.socket) -> None:
         connection.recv(65536)

@@ -1,4 +1,4 @@
-"""The best shot's JPEG: the pixels in the slot, in one form that every decoder reads alike."""
+"""The best shot's JPEG has the pixels of the slot, encoded so that all decoders agree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIMIT = LimitsSection().bestshotBytes
 
 
 def segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:
-    """Markers and contents of a JPEG up to its first scan."""
+    """Return the markers and contents of a JPEG up to its first scan."""
     position = 2
     while True:
         marker = jpeg[position + 1]
@@ -65,8 +65,8 @@ def lease(slab: Slab, data: bytes) -> Lease:
     return Lease(1, 0, 3, session, PendingFrame(9, data, header, 0.0, 60.0), Profile.PASSIVE)
 
 
-def test_it_is_the_slots_picture_and_describes_what_was_received(slab: Slab) -> None:
-    """The judged pixels within a little JPEG error; the digest, size and format of the file."""
+def test_it_shows_the_slot_and_describes_the_source(slab: Slab) -> None:
+    """The judged pixels within a small JPEG error, and the digest, size and format of the file."""
     data = bytes(cv2.imencode(".png", decoded(stamped_jpeg(5, 6)))[1])
     leased = lease(slab, data)
     encode_best_shot(slab, leased, LIMIT)
@@ -82,8 +82,8 @@ def test_it_is_the_slots_picture_and_describes_what_was_received(slab: Slab) -> 
     }
 
 
-def test_a_slot_that_holds_another_frame_is_not_encoded(slab: Slab) -> None:
-    """No picture is better than another frame's."""
+def test_a_slot_with_another_frame_is_not_encoded(slab: Slab) -> None:
+    """No image is better than another frame's."""
     leased = lease(slab, stamped_jpeg(5, 6))
     leased.generation += 1
     with pytest.raises(SlotError):
@@ -92,7 +92,7 @@ def test_a_slot_that_holds_another_frame_is_not_encoded(slab: Slab) -> None:
 
 
 def test_it_is_baseline_with_full_colours_and_no_metadata() -> None:
-    """One scan, three components of equal sampling, JFIF's segment and tables alone."""
+    """It has one scan, three components without subsampling, the JFIF segment and tables only."""
     found = list(segments(encode_within(noise(64, 48), LIMIT)))
     assert {marker for marker, _ in found} == {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
     (frame,) = [content for marker, content in found if marker == 0xC0]
@@ -104,7 +104,7 @@ def test_it_is_baseline_with_full_colours_and_no_metadata() -> None:
 
 
 def test_the_same_pixels_give_the_same_bytes() -> None:
-    """So that a session judged elsewhere could not end with another token."""
+    """Otherwise a session judged elsewhere could end with another token."""
     picture = noise(320, 240)
     assert encode_within(picture, LIMIT) == encode_within(picture.copy(), LIMIT)
 
@@ -113,8 +113,8 @@ def test_the_same_pixels_give_the_same_bytes() -> None:
 @pytest.mark.parametrize(
     ("width", "height"), [(16, 16), (640, 480), (1920, 1080), (4096, 16), (16, 4096)]
 )
-def test_its_size_is_bounded(width: int, height: int, limit: int) -> None:
-    """Noise is the worst of pictures; where no quality fits, the picture gets smaller."""
+def test_its_size_is_limited(width: int, height: int, limit: int) -> None:
+    """Noise is the worst case; if no quality fits, the image is reduced."""
     jpeg = encode_within(noise(width, height), limit)
     assert len(jpeg) <= limit
     shape = decoded(jpeg).shape
@@ -123,8 +123,8 @@ def test_its_size_is_bounded(width: int, height: int, limit: int) -> None:
     assert shape[0] / shape[1] == pytest.approx(height / width, rel=0.35)
 
 
-def test_a_large_camera_picture_fits_and_looks_the_same(portrait: Image) -> None:
-    """1920 x 1080 within the default bound, in full size, close to the judged pixels."""
+def test_a_large_image_fits_without_visible_loss(portrait: Image) -> None:
+    """1920 x 1080 fits the default limit at full size, close to the judged pixels."""
     picture = np.asarray(cv2.resize(portrait, (1920, 1080)), np.uint8)
     jpeg = encode_within(picture, LIMIT)
     assert len(jpeg) <= LIMIT
@@ -134,13 +134,13 @@ def test_a_large_camera_picture_fits_and_looks_the_same(portrait: Image) -> None
 
 
 def first_step(jpeg: bytes) -> int:
-    """Step by which the mean of a block's brightness is rounded: more at a lower quality."""
+    """Return the quantisation step of a block's mean brightness; it grows as quality falls."""
     tables = [content for marker, content in segments(jpeg) if marker == 0xDB]
     return tables[0][1]
 
 
-def test_quality_falls_only_as_far_as_it_must() -> None:
-    """A picture keeps its size as long as any quality fits, and the best quality that does."""
+def test_quality_falls_only_as_far_as_needed() -> None:
+    """An image keeps its size as long as any quality fits, and gets the best one that does."""
     picture = np.asarray(cv2.GaussianBlur(noise(640, 480), (0, 0), 1.5), np.uint8)
     whole = encode_within(picture, 10_000_000)
     steps = [first_step(whole)]

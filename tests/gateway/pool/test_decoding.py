@@ -14,7 +14,7 @@ from shared.frame.slab import Slab
 from tests.support.stamp import read_stamp, stamped_jpeg
 
 
-def test_a_jpeg_lands_in_its_slot(tmp_path: Path) -> None:
+def test_a_jpeg_is_decoded_into_its_slot(tmp_path: Path) -> None:
     """The slot has the image, its generation and its frame number."""
     slab = Slab.create(slots=2, pixels=640 * 480)
     data = stamped_jpeg(77, 5)
@@ -22,8 +22,8 @@ def test_a_jpeg_lands_in_its_slot(tmp_path: Path) -> None:
     assert read_stamp(slab.frame(1, 3, 9)) == (77, 5)
 
 
-async def test_work_comes_back_on_the_loop_with_its_error() -> None:
-    """The outcome of work in a thread, or its error, is reported on the thread of the loop."""
+async def test_results_and_errors_are_reported_on_the_event_loop() -> None:
+    """The work itself runs in a thread."""
     outcomes: asyncio.Queue[tuple[str, Exception | None, int]] = asyncio.Queue()
     decoders = Decoders(2)
 
@@ -41,7 +41,7 @@ async def test_work_comes_back_on_the_loop_with_its_error() -> None:
     decoders.close()
 
 
-async def test_what_has_not_begun_is_left_undone_at_the_end() -> None:
+async def test_closing_drops_queued_work() -> None:
     """``close`` waits for running work and drops queued work."""
     began, go_on, done = threading.Event(), threading.Event(), []
     decoders = Decoders(1)

@@ -1,4 +1,4 @@
-"""What a worker says is believed only as far as it fits its job."""
+"""A worker's messages are accepted only as far as they fit its job."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.support.stamp import read_stamp
 from tests.support.waiting import until
 
 
-async def test_an_honest_answer_is_taken(rig: Rig) -> None:
-    """The control: slot freed, estimate handed on as it came."""
+async def test_a_valid_answer_is_accepted(rig: Rig) -> None:
+    """The control: the slot is freed, and the estimate is passed on unchanged."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     await until(lambda: rig.estimates)
@@ -44,12 +44,12 @@ LIES: dict[str, Callable[[Job], Done]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
-    """Its answer is not taken, and in the end its frame is answered as not judged."""
+    """The answer is ignored, and finally the frame counts as not judged."""
     job = await rig.job()
     await rig.say(LIES[lie](job))
     assert rig.estimates == []
     async with asyncio.timeout(60):
-        while not rig.estimates:  # two workers have one chance each
+        while not rig.estimates:  # two workers get one attempt each
             await asyncio.sleep(0.35)
             rig.dispatcher.sweep()
             await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
@@ -58,7 +58,7 @@ async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
 
 
 @pytest.mark.parametrize("noise", [b"", b"\xc1", b"x" * 300_000, encode(SlabOffer("/x", "y", 1))])
-async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
+async def test_noise_on_the_workers_socket_is_ignored(rig: Rig, noise: bytes) -> None:
     """Bytes that are no message for the gateway have no effect."""
     job = await rig.job()
     await rig.send(noise)
@@ -67,8 +67,8 @@ async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
     assert rig.estimates == [GOOD]
 
 
-async def test_a_done_without_estimate(rig: Rig) -> None:
-    """Half a message is none."""
+async def test_done_without_an_estimate_is_ignored(rig: Rig) -> None:
+    """An incomplete message counts as none."""
     job = await rig.job()
     whole = encode(Done(job.lease, job.slot, job.generation, True, GOOD))
     await rig.send(whole[: -len(GOOD)])
@@ -76,7 +76,7 @@ async def test_a_done_without_estimate(rig: Rig) -> None:
 
 
 async def test_a_frame_that_does_not_decode_is_refused(rig: Rig) -> None:
-    """With its reason, as one whose header is refused; its slot and its worker are free again."""
+    """Its reason is reported, as for a bad header; its slot and its worker are free again."""
     await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
     rig.dispatcher.submit(session(data=FRAME[: len(FRAME) // 2]))
     await until(lambda: rig.refused)
@@ -85,8 +85,8 @@ async def test_a_frame_that_does_not_decode_is_refused(rig: Rig) -> None:
     assert (rig.dispatcher.free_slots, rig.dispatcher.open_leases) == (2, 0)
 
 
-async def test_a_turned_picture_lies_turned_in_its_slot(rig: Rig) -> None:
-    """The job names the turn, for the estimate; head and pixels of the slot are the turned ones."""
+async def test_a_rotated_image_is_stored_rotated(rig: Rig) -> None:
+    """The job names the rotation, for the estimate; header and pixels of the slot are rotated."""
     job = await rig.job(waiting=session(rotation=90))
     head = rig.slab.head(job.slot)
     assert (job.rotation, head.width, head.height) == (90, 480, 640)
@@ -94,10 +94,10 @@ async def test_a_turned_picture_lies_turned_in_its_slot(rig: Rig) -> None:
     assert read_stamp(upright) == (1, 1)
 
 
-async def test_a_fault_of_the_decoder_names_its_frame(
+async def test_an_error_of_the_decoder_names_its_frame(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the log; the frame is answered as not decodable."""
+    """The log names it, and the frame is answered as not decodable."""
 
     def decode_nothing(*_: object) -> None:
         raise RuntimeError
@@ -113,10 +113,10 @@ async def test_a_fault_of_the_decoder_names_its_frame(
 
 
 @pytest.mark.parametrize(
-    ("leaves", "states"), [(True, []), (False, ["lost"])], ids=["takes its leave", "dies"]
+    ("leaves", "states"), [(True, []), (False, ["lost"])], ids=["leaves", "dies"]
 )
 async def test_only_a_dead_worker_is_lost(rig: Rig, *, leaves: bool, states: list[str]) -> None:
-    """A worker that was stopped is not ``lost``; one that comes back continues its counts."""
+    """A worker that was stopped is not ``lost``; one that returns continues its counts."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     ready = Ready("w", process.pid, 1, Capabilities(True, False, "x"), rig.slab.name)
     await rig.say(ready)
@@ -136,10 +136,10 @@ async def test_only_a_dead_worker_is_lost(rig: Rig, *, leaves: bool, states: lis
     assert (again.state, again.judged, again.lost) == ("idle", 1, len(states))
 
 
-async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
+async def test_a_worker_that_returns_during_decoding_gets_the_frame(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that was lost and comes back gets that frame, too, and its answer is taken."""
+    """It was lost before; its answer is accepted."""
     begun, free = threading.Event(), threading.Event()
 
     def slow(*arguments: Any) -> None:
@@ -167,7 +167,7 @@ async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
 
 
 async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
-    """It learns where this gateway's frames are and must confirm that it maps them."""
+    """It is told where this gateway's frames are and must confirm that it maps them."""
     await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
     assert isinstance(await rig.hear(), SlabOffer)
     assert rig.dispatcher.workers.ready == []

@@ -1,4 +1,4 @@
-"""The dispatcher has the best shot encoded from the slot of its frame, in a thread."""
+"""The dispatcher encodes the best shot from the slot of its frame, in a thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from tests.support.waiting import until
 
 
 async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
-    """A JPEG of the pixels in its slot, once; then the slot is free and the estimate is sent."""
+    """It is a JPEG of the slot's pixels, encoded once.
+
+    Then the slot is freed and the estimate sent.
+    """
     job = await rig.job()
     judged = rig.slab.frame(job.slot, job.generation, job.seq).copy()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
@@ -41,7 +44,7 @@ async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
 async def test_only_a_frame_that_may_become_the_best_shot_is_encoded(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, profile: Profile, passed: bool
 ) -> None:
-    """One that failed a check, or was not fully judged, costs nothing more than its answer."""
+    """A frame that failed a check or was not fully judged causes no encoding."""
     encoded: list[object] = []
     monkeypatch.setattr(
         "gateway.pool.dispatch.encode_best_shot", lambda *args: encoded.append(args)
@@ -55,7 +58,7 @@ async def test_only_a_frame_that_may_become_the_best_shot_is_encoded(
 async def test_an_error_of_the_encoder_fails_the_frame(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Code 2, in the log by session and frame; the slot is free again."""
+    """It gets code 2, and the log names session and frame; the slot is free again."""
 
     def encode_nothing(*_: object) -> None:
         raise RuntimeError
@@ -74,7 +77,7 @@ async def test_an_error_of_the_encoder_fails_the_frame(
 
 @dataclass
 class SlowEncoder:
-    """Encodes only once it may."""
+    """Encodes only once the test permits it."""
 
     begun: threading.Event = field(default_factory=threading.Event)
     free: threading.Event = field(default_factory=threading.Event)
@@ -95,7 +98,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowEncoder:
 async def test_a_worker_that_dies_after_its_answer_changes_nothing(
     rig: Rig, slow: SlowEncoder
 ) -> None:
-    """The frame is neither judged again nor lost; its slot counts as lent until it is encoded."""
+    """The frame is neither judged again nor lost; its slot stays leased until it is encoded."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     job = await rig.job(pid=process.pid)
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
@@ -112,7 +115,7 @@ async def test_a_worker_that_dies_after_its_answer_changes_nothing(
 
 
 async def test_a_worker_is_free_while_its_frame_is_encoded(rig: Rig, slow: SlowEncoder) -> None:
-    """It gets the next frame at once, and the slot of the one before stays as it was judged."""
+    """It gets the next frame at once, and the previous slot keeps the judged pixels."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     assert await asyncio.to_thread(slow.begun.wait, 60)
@@ -124,8 +127,8 @@ async def test_a_worker_is_free_while_its_frame_is_encoded(rig: Rig, slow: SlowE
     slow.free.set()
 
 
-async def test_what_is_encoded_after_the_end_is_dropped(rig: Rig, slow: SlowEncoder) -> None:
-    """The gateway closes while a frame is in a thread; the frame is not reported any more."""
+async def test_an_image_encoded_after_the_close_is_dropped(rig: Rig, slow: SlowEncoder) -> None:
+    """The gateway closes while a frame is in a thread; the frame is no longer reported."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     assert await asyncio.to_thread(slow.begun.wait, 60)

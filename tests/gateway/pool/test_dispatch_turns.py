@@ -1,4 +1,4 @@
-"""The dispatcher gives addresses and sessions their turns."""
+"""The dispatcher serves addresses and sessions in turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def from_address(address: str, identity: str = "0") -> Session:
 
 
 async def test_addresses_take_turns(rig: Rig) -> None:
-    """An address with many sessions in line does not hold up another one that came last."""
+    """An address with many queued sessions does not delay another one that came later."""
     for made in (*(from_address("192.0.2.1") for _ in range(5)), from_address("192.0.2.2", "1")):
         rig.dispatcher.submit(made)
     await rig.say(Ready("w", 2**62, 2, Capabilities(True, False, "x"), rig.slab.name))
@@ -26,8 +26,8 @@ async def test_addresses_take_turns(rig: Rig) -> None:
     assert {job.session for job in jobs if isinstance(job, Job)} == {"0" * 32, "1" * 32}
 
 
-async def test_one_address_alone_has_every_place(rig: Rig) -> None:
-    """Also those at the side of busy workers."""
+async def test_a_single_address_gets_every_place(rig: Rig) -> None:
+    """This includes the queue places of busy workers."""
     await rig.say(Ready("w", 2**62, 2, Capabilities(True, False, "x"), rig.slab.name))
     for _ in range(3):
         rig.dispatcher.submit(from_address("192.0.2.1"))
@@ -37,7 +37,7 @@ async def test_one_address_alone_has_every_place(rig: Rig) -> None:
 
 
 async def test_an_address_leaves_places_to_others(rig: Rig) -> None:
-    """Where another one is active, its frames wait in line and not at the side of a busy worker."""
+    """If another address is active, its frames wait in the fair queue and not at a busy worker."""
     await rig.say(Ready("w", 2**62, 2, Capabilities(True, False, "x"), rig.slab.name))
     rig.dispatcher.submit(from_address("192.0.2.2", "1"))
     job = await rig.hear()
@@ -53,7 +53,7 @@ async def test_an_address_leaves_places_to_others(rig: Rig) -> None:
     assert job.session == "1" * 32
 
 
-async def test_without_workers_ended_sessions_are_let_go(rig: Rig) -> None:
+async def test_ended_sessions_leave_the_queue_without_workers(rig: Rig) -> None:
     """A session that waits for a worker keeps its place; one with nothing to judge loses it."""
     waiting, ended = session(), session()
     for made in (ended, waiting):

@@ -1,4 +1,4 @@
-"""Addresses take turns in the line for a worker, and so do the sessions of each."""
+"""Addresses take turns in the queue for a worker, and so do the sessions of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = Header("jpeg", 640, 480)
 
 
 def session(name: str, address: str) -> Session:
-    """A session with a frame that may begin."""
+    """Return a session with a frame that may start."""
     opened = Open("", name, 1.0, 2, bytes(32))
     made = Session(name, opened, address, TokenBucket(9, 9), 0.0, profile=Profile.PASSIVE)
     made.waiting = PendingFrame(1, b"", HEADER, 0.0, 60.0)
@@ -22,7 +22,7 @@ def session(name: str, address: str) -> Session:
 
 
 def order(queue: FairQueue) -> list[str]:
-    """Names of all sessions in the order of their turns."""
+    """Return the names of all sessions in the order of their turns."""
     taken = []
     while (next_one := queue.pop()) is not None:
         taken.append(next_one.id)
@@ -30,7 +30,7 @@ def order(queue: FairQueue) -> list[str]:
 
 
 def test_addresses_take_turns() -> None:
-    """However many sessions one of them has in line, each other one has every third turn here."""
+    """However many sessions one address has queued, each address gets every third turn."""
     queue = FairQueue()
     for number in range(60):
         queue.push(session(f"s{number}", "192.0.2.1"), 0.0)
@@ -40,7 +40,7 @@ def test_addresses_take_turns() -> None:
 
 
 def test_the_sessions_of_an_address_take_turns() -> None:
-    """In the order in which they came; one that comes again is behind the others."""
+    """They are served in the order of arrival; one that returns is queued last."""
     queue = FairQueue()
     first, second = session("first", "192.0.2.1"), session("second", "192.0.2.1")
     queue.push(first, 0.0)
@@ -50,8 +50,8 @@ def test_the_sessions_of_an_address_take_turns() -> None:
     assert order(queue) == ["second", "first"]
 
 
-def test_an_address_that_comes_again_waits_for_the_others() -> None:
-    """So a client that is answered fast has no more turns than one that is slow."""
+def test_a_returning_address_waits_for_the_others() -> None:
+    """A client with fast answers gets no more turns than a slow one."""
     queue = FairQueue()
     fast = session("fast", "192.0.2.1")
     queue.push(fast, 0.0)
@@ -61,8 +61,8 @@ def test_an_address_that_comes_again_waits_for_the_others() -> None:
     assert order(queue) == ["slow", "fast"]
 
 
-def test_a_session_is_in_line_once() -> None:
-    """However often it is put there."""
+def test_a_session_is_queued_once() -> None:
+    """However often it is added."""
     queue, made = FairQueue(), session("a", "192.0.2.1")
     queue.push(made, 0.0)
     queue.push(made, 0.0)
@@ -70,7 +70,7 @@ def test_a_session_is_in_line_once() -> None:
 
 
 def test_a_session_without_a_frame_has_no_place() -> None:
-    """Nor does its address; the others keep theirs."""
+    """Nor has its address; the others keep theirs."""
     queue = FairQueue()
     gone, left, other = (
         session("gone", "192.0.2.1"),
@@ -86,8 +86,8 @@ def test_a_session_without_a_frame_has_no_place() -> None:
     assert order(queue) == ["left"]
 
 
-def test_an_address_may_have_to_wait_for_its_turn() -> None:
-    """It keeps its place while others have theirs."""
+def test_a_skipped_address_keeps_its_place() -> None:
+    """Others are served meanwhile."""
     queue = FairQueue()
     queue.push(session("first", "192.0.2.1"), 0.0)
     queue.push(session("second", "192.0.2.2"), 0.0)
@@ -97,8 +97,8 @@ def test_an_address_may_have_to_wait_for_its_turn() -> None:
     assert (second.id, order(queue)) == ("second", ["first"])
 
 
-def test_an_address_is_active_for_a_while() -> None:
-    """From its last frame on, whether that was judged or not."""
+def test_an_address_stays_active_for_a_while() -> None:
+    """The time starts at its last frame, whether judged or not."""
     queue = FairQueue()
     queue.push(session("a", "192.0.2.1"), 0.0)
     queue.push(session("b", "192.0.2.2"), 3.0)

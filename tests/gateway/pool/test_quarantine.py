@@ -1,4 +1,4 @@
-"""Frames that two workers failed on are stored, bounded in number and with mode 0600."""
+"""Frames that two workers failed on are stored, limited in number and with mode 0600."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def test_only_the_newest_stay(tmp_path: Path) -> None:
 
 
 def test_no_frame_is_stored_with_a_limit_of_0(tmp_path: Path) -> None:
-    """Storing faces may be illegal in some places."""
+    """In some places storing faces may be illegal."""
     quarantine(tmp_path, 0).store("ab", 1, b"x")
     assert not (tmp_path / "quarantine").exists()
 
 
 def test_old_frames_are_removed(tmp_path: Path) -> None:
-    """A frame's session may have ended in any way, so the longest time of the three applies."""
+    """The outcome of the session is unknown here, so the longest of the three times applies."""
     clock = SettableClock(time.time())
     section = RetentionSection(accepted="2h", refused="3h", left="1h")
     transport = TransportSection(runtimeDirectory=str(tmp_path))
     keeper = Quarantine(Config(TRANSPORT=transport, RETENTION=section), clock=clock)
-    keeper.maintain()  # there is no folder yet
+    keeper.maintain()  # the folder does not exist yet
     keeper.store("ab", 1, b"x")
     for hours, stays in ((2.9, True), (0.2, False)):
         clock.advance(hours * 3600)
@@ -57,7 +57,7 @@ def test_old_frames_are_removed(tmp_path: Path) -> None:
         assert (tmp_path / "quarantine" / "ab-1").exists() is stays
 
 
-def test_a_disk_that_refuses_is_survived(tmp_path: Path) -> None:
-    """The error is logged and not raised."""
+def test_a_write_error_is_logged(tmp_path: Path) -> None:
+    """It is not raised."""
     (tmp_path / "quarantine").write_text("no folder")
     quarantine(tmp_path).store("ab", 1, b"x")

@@ -14,14 +14,14 @@ from shared.process.cgroups import ControlGroups
 
 
 def test_a_slab_that_does_not_fit_is_refused() -> None:
-    """Before it is reserved: the kernel would kill a process when memory runs out."""
+    """The check precedes the allocation: the kernel would kill a process when memory runs out."""
     config = Config(TRANSPORT=TransportSection(slots=10**9))
     with pytest.raises(ResourceError, match=r"MB are free; .*TRANSPORT\.slots"):
         make_slab(config)
 
 
-def test_the_tighter_bound_counts(tmp_path: Path) -> None:
-    """Available memory of the machine, or the limit of the control group."""
+def test_the_lower_limit_applies(tmp_path: Path) -> None:
+    """It is the available memory of the machine, or the limit of the control group."""
     information = tmp_path / "meminfo"
     information.write_text("MemTotal: 9000 kB\nMemAvailable:    2000 kB\n")
     none = tmp_path / "process"

@@ -31,8 +31,8 @@ def link(workers: Workers, name: str) -> WorkerLink:
     return workers.links[name.encode()]
 
 
-async def test_the_idlest_gets_the_next_job(workers: Workers) -> None:
-    """Frames that are being decoded for a worker count; a leaving worker gets none."""
+async def test_the_least_busy_worker_gets_the_next_job(workers: Workers) -> None:
+    """Frames being decoded for a worker count; a leaving worker gets none."""
     link(workers, "a").leases[1] = LEASE
     link(workers, "b").leaving = True
     assert workers.idlest() is link(workers, "c")
@@ -43,7 +43,7 @@ async def test_the_idlest_gets_the_next_job(workers: Workers) -> None:
 
 
 async def test_overdue_workers(workers: Workers) -> None:
-    """Without a job for its silence; with a job for the job's duration, silent or not."""
+    """Without a job silence makes a worker overdue; with a job only the job's duration does."""
     assert list(workers.overdue()) == []
     for name in ("a", "b"):
         link(workers, name).last_seen -= 6
@@ -55,7 +55,7 @@ async def test_overdue_workers(workers: Workers) -> None:
 
 
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
-async def test_a_step_of_the_wall_clock_costs_no_worker(step: float) -> None:
+async def test_a_step_of_the_wall_clock_loses_no_worker(step: float) -> None:
     """Silence and jobs are measured by the monotonic clock."""
     clock = SettableClock()
     settings = WorkersSection(jobTimeout=10.0, heartbeatTimeout=5.0)
@@ -74,7 +74,7 @@ async def test_a_step_of_the_wall_clock_costs_no_worker(step: float) -> None:
 
 
 async def test_a_worker_is_lost_once(workers: Workers) -> None:
-    """However many detect it, and not if it has left."""
+    """However often it is detected, and not if the worker has left."""
     lost, leaving = link(workers, "a"), link(workers, "b")
     leaving.leaving = True
     assert workers.remove(lost, "gone")
@@ -86,7 +86,7 @@ async def test_a_worker_is_lost_once(workers: Workers) -> None:
     ]
 
 
-async def test_a_late_word_of_a_dead_process_does_not_remove_its_successor(
+async def test_a_late_message_of_a_dead_process_does_not_remove_its_successor(
     workers: Workers,
 ) -> None:
     """Both have the same peer address."""

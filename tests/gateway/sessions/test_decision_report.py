@@ -1,4 +1,4 @@
-"""The log line of a decided session says why it was refused, and where."""
+"""The log line of a decided session says why it was refused, and at which kiosk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.log import logged
 
 
 def refused(start: str = "{}") -> Session:
-    """A session that was refused for its last frame's liveness."""
+    """Return a session that was refused for its last frame's liveness."""
     opened = Open("i", "0" * 32, at=0.0, seed=1, token_digest=b"0" * 32, start=start)
     session = Session("0" * 32, opened, "192.0.2.1", TokenBucket(1.0, 1.0), started=0.0)
     estimate = encode(Estimate(640, 480, liveness=Liveness(0.23456, 1.0)))
@@ -38,7 +38,7 @@ def line_of(session: Session, *, reveal: bool) -> dict[str, Any]:
 
 
 def test_a_refusal_names_code_hint_and_kiosk() -> None:
-    """Nothing measured on the person is in the log in production."""
+    """The production log has no measurement of the person."""
     line = line_of(refused('{"kiosk": "hall 2"}'), reveal=False)
     assert (line["outcome"], line["codes"], line["kiosk"]) == ("refused", [73], "hall 2")
     assert "too many pictures" in line["hint"]

@@ -1,4 +1,4 @@
-"""Each frame is answered once, and an answer that a client got stays true."""
+"""Each frame is answered once, and an answer that a client got stays valid."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def session() -> Session:
     return Session(opened.session, opened, "", TokenBucket(9, 9), 0.0, profile=Profile.PASSIVE)
 
 
-async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None:
-    """A late estimate counts for nothing."""
+async def test_a_frame_dropped_at_its_deadline_is_not_judged() -> None:
+    """A late estimate is ignored."""
     link = QuietLink()
     asked = link.judging
     frames = quiet_frames(link=link)
@@ -45,7 +45,7 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None
 
 
 class Heard:
-    """An outlet that keeps what it is given."""
+    """An outlet that records what it is given."""
 
     def __init__(self) -> None:
         self.answers: list[Any] = []
@@ -60,7 +60,7 @@ class Heard:
         raise AssertionError(reason)
 
 
-def test_an_unreadable_frame_costs_an_answer() -> None:
+def test_an_unreadable_frame_costs_only_an_answer() -> None:
     """Neither a worker nor the aggregator is asked, the log does not grow, no frame is replaced."""
     pool, link = QuietPool(), QuietLink()
     frames, made, outlet = quiet_frames(pool=pool, link=link), session(), Heard()
@@ -76,8 +76,8 @@ def test_an_unreadable_frame_costs_an_answer() -> None:
     assert answer["body"] == {"isOk": False, "errors": [1], "details": {}}
 
 
-def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
-    """Its header was acceptable, so it was under way; the next frame has its turn then."""
+def test_an_undecodable_frame_gets_the_same_answer() -> None:
+    """Its header was valid, so it was in flight; the next frame then has its turn."""
     pool = QuietPool()
     frames, made, outlet = quiet_frames(pool=pool), session(), Heard()
     in_line = pool.in_line
@@ -91,7 +91,7 @@ def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
 
 
 def test_a_frame_is_answered_once() -> None:
-    """One that had its answer when it was decoded, at its deadline, has no second one."""
+    """A frame that was answered at its deadline gets no second answer once it is decoded."""
     frames, made, outlet = quiet_frames(), session(), Heard()
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
@@ -103,7 +103,7 @@ def test_a_frame_is_answered_once() -> None:
 
 
 def test_a_refused_frame_is_logged_once() -> None:
-    """With the reason for which its header was refused."""
+    """The line has the reason for which its header was refused."""
     frames = quiet_frames()
     with logged("gateway", logging.INFO) as lines:
         frames.accept(session(), b"no picture")
@@ -111,8 +111,8 @@ def test_a_refused_frame_is_logged_once() -> None:
     assert line["message"] == "frame refused: the frame is neither JPEG, PNG nor WebP"
 
 
-def test_pictures_are_turned_as_configured() -> None:
-    """From the header on, and by a reloaded configuration from the next frame on."""
+def test_images_are_rotated_as_configured() -> None:
+    """From the header on; a reloaded configuration applies from the next frame."""
     frames = quiet_frames(Config(CHECKS=ChecksSection(rotate=90)))
     made = session()
     frames.accept(made, stamped_jpeg(1, 1))
@@ -128,8 +128,8 @@ def test_pictures_are_turned_as_configured() -> None:
     assert (second.rotation, second.header.upright_size) == (180, (640, 480))
 
 
-def test_a_failed_frame_names_its_turn() -> None:
-    """Programs that show it later turn it too; its size is that of the turned picture."""
+def test_a_failed_frame_names_its_rotation() -> None:
+    """Programs that show it later rotate it, too; its size is that of the rotated image."""
     header = intake.judge(stamped_jpeg(1, 1), Config().LIMITS).turned(270)
     frame = PendingFrame(1, b"", header, 0.0, 5.0, rotation=270)
     failed = decode_estimate(frame.failed(Profile.PASSIVE, Stage.FACES, Code.ESTIMATION_FAILED))

@@ -1,4 +1,4 @@
-"""With a session store an answer leaves once it is stored, and only where the session still is."""
+"""With a session store an answer is sent once it is stored, and only by the session's owner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 async def test_an_answer_waits_until_it_is_stored(redis: RedisServer, tmp_path: Path) -> None:
-    """STATUS, and RESULT too; until then the session shows no sign of a verdict."""
+    """This applies to STATUS and RESULT; until then the session does not show its verdict."""
     async with cells(redis, tmp_path) as (first, _):
         session, client = first.begin()
         before = metrics.totals(metrics.SESSIONS, "outcome")
@@ -41,7 +41,7 @@ async def test_an_answer_waits_until_it_is_stored(redis: RedisServer, tmp_path: 
             first.sessions.frames.accept(session, stamped_jpeg(1, 7))
             first.sessions.frames.accept(session, stamped_jpeg(1, 8))
             await asyncio.sleep(0.1)
-            assert client.commands == ["DROPPED"]  # the older one of the two that wait
+            assert client.commands == ["DROPPED"]  # the older of the two waiting frames
             assert "replaced" in client.heard[0]
             assert first.sessions.undecided == 1
             assert "commit" not in first.asked
@@ -53,10 +53,10 @@ async def test_an_answer_waits_until_it_is_stored(redis: RedisServer, tmp_path: 
         assert first.sessions.undecided == 0
 
 
-async def test_the_next_frame_waits_for_the_answer_before(
+async def test_the_next_frame_waits_for_the_previous_answer(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """So no client ever has more than one frame judged that is not stored."""
+    """No client ever has more than one judged frame that is not stored."""
     async with cells(redis, tmp_path) as (first, _):
         session, client = first.begin()
         with hanging(redis):
@@ -67,10 +67,10 @@ async def test_the_next_frame_waits_for_the_answer_before(
         assert session.dispatchable
 
 
-async def test_a_verdict_that_lost_the_fence_is_never_released(
+async def test_a_verdict_of_a_former_owner_is_never_released(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """The other gateway took the session while this one stood still; it alone decides."""
+    """The other gateway took over the session while this one was suspended, and only it decides."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()
         first.judge(session)
@@ -91,10 +91,10 @@ async def test_a_verdict_that_lost_the_fence_is_never_released(
         assert second.asked == ["replay", "commit"]
 
 
-async def test_a_session_that_came_back_is_not_the_one_before(
+async def test_writes_of_an_earlier_ownership_are_dropped(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """A, B and A again: what A still had of the first time counts no more."""
+    """The session moved from A to B and back to A: writes of A's first ownership are dropped."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()
         first.judge(session)
@@ -102,7 +102,7 @@ async def test_a_session_that_came_back_is_not_the_one_before(
         moved, moved_client = await second.resume(session, first.token)
         second.judge(moved)
         await second.sweep_until(lambda: moved_client.commands == ["STATUS"])
-        assert (await first.resume(session, first.token))[0] is session  # A does not know yet
+        assert (await first.resume(session, first.token))[0] is session  # A has not noticed
         await first.sweep_until(lambda: first.sessions.get(session.id) is None)
         back, _ = await first.resume(session, first.token)
         assert len(back.log) == 2
@@ -110,7 +110,7 @@ async def test_a_session_that_came_back_is_not_the_one_before(
 
 
 async def test_a_take_over_gives_the_stored_verdict(redis: RedisServer, tmp_path: Path) -> None:
-    """And nothing else: no frame is judged, nothing is asked of the aggregator, none is counted."""
+    """Nothing else happens: no frame is judged, the aggregator is not asked, nothing is counted."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()
         first.judge(session, final=True)
@@ -125,7 +125,7 @@ async def test_a_take_over_gives_the_stored_verdict(redis: RedisServer, tmp_path
 
 
 async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_path: Path) -> None:
-    """Also where the client is faster than the gateways write."""
+    """This holds even if the client is faster than the gateways write."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()
         first.judge(session)
@@ -133,7 +133,7 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
         for taken in range(1, 5):
             there = (first, second)[taken % 2]
             for stale in there.sessions.all():
-                there.sessions.remove(stale)  # it has noticed by then
+                there.sessions.remove(stale)  # it has noticed the take-over by then
             session, _ = await there.resume(session, first.token)
             assert session.reconnects == taken
         with pytest.raises(ProtocolError, match="too often"):
@@ -141,9 +141,10 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
 
 
 async def judge_twice(cell: Cell, session: Session, client: Listener) -> None:
-    """Have two frames stored: no write is under way after that.
+    """Have two frames stored, after which no write is in flight.
 
-    A clock that was set forward looks like an outage, after which the store writes all once more.
+    A clock that was set forward looks like an outage, after which the store writes everything
+    again.
     """
     for number in (1, 2):
         cell.judge(session)
@@ -151,10 +152,10 @@ async def judge_twice(cell: Cell, session: Session, client: Listener) -> None:
 
 
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
-async def test_a_take_over_continues_the_session_s_time(
+async def test_a_take_over_continues_the_time_of_the_session(
     redis: RedisServer, tmp_path: Path, step: float
 ) -> None:
-    """Redis measures what has passed since the last write; no machine's wall clock counts."""
+    """Redis measures the time since the last write; no machine's wall clock is used."""
     here = RunningClock()
     there = RunningClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
     async with cell(redis, tmp_path, 2, clock=here) as first:
@@ -162,7 +163,7 @@ async def test_a_take_over_continues_the_session_s_time(
         here.advance(30.0)
         here.step(step)
         await judge_twice(first, session, listener)
-    with contextlib.closing(redis.client()) as client:  # after the last write of the first
+    with contextlib.closing(redis.client()) as client:  # after the first gateway's last write
         client.hincrby(f"lunapass:session:{{{session.id}}}", "opened", -10_000)
     async with cell(redis, tmp_path, 3, clock=there) as second:
         taken, _ = await second.resume(session, first.token)
@@ -173,10 +174,10 @@ async def test_a_take_over_continues_the_session_s_time(
 
 
 @pytest.mark.parametrize("opened", [None, "nan", "-inf", "9e15", "x"])
-async def test_an_unreadable_time_in_the_store_turns_nothing_back(
+async def test_an_invalid_stored_time_does_not_turn_time_back(
     redis: RedisServer, tmp_path: Path, opened: str | None
 ) -> None:
-    """Whatever the field holds, the session is at least as old as its log shows."""
+    """Whatever the field contains, the session is at least as old as its log shows."""
     here, there = RunningClock(), RunningClock(monotonic_time=7.0)
     async with cell(redis, tmp_path, 2, clock=here) as first:
         session, listener = first.begin()
@@ -191,10 +192,10 @@ async def test_an_unreadable_time_in_the_store_turns_nothing_back(
         assert taken.now >= session.log[-1].at
 
 
-async def test_two_clients_that_resume_at_once_get_one_session(
+async def test_two_simultaneous_resumptions_get_one_session(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """The second would otherwise take it away from the first."""
+    """The second would otherwise take the session from the first."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()
         first.judge(session)
@@ -206,10 +207,10 @@ async def test_two_clients_that_resume_at_once_get_one_session(
         assert taken[0].opened.term == 2
 
 
-async def test_a_client_that_gives_up_leaves_no_session_without_gateway(
+async def test_an_abandoned_take_over_is_completed(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The take-over is carried to its end, so that the client finds the session when it is back."""
+    """The client gave up, but finds the session at this gateway when it returns."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()
         first.judge(session)
@@ -235,16 +236,14 @@ async def test_a_client_that_gives_up_leaves_no_session_without_gateway(
 
 
 def resumed(session: Session, result: str | None) -> Resumed:
-    """What the aggregator gives back to a new gateway."""
+    """What the aggregator returns to a new gateway."""
     judged = [Judged(1, 2.0, encode(Estimate(640, 480)))]
     history = History(encode(session.opened), judged, None)
     return Resumed(session.id, session.opened.token_digest, history, result=result)
 
 
-async def test_a_gateway_that_died_after_storing_is_followed_by_one_that_gives_the_verdict(
-    redis: RedisServer, tmp_path: Path
-) -> None:
-    """Neither its client nor the aggregator had heard of it; both do now, each once."""
+async def test_the_successor_delivers_a_stored_verdict(redis: RedisServer, tmp_path: Path) -> None:
+    """The gateway died before client and aggregator got the verdict; each now gets it once."""
     async with cells(redis, tmp_path) as (dead, _), cell(redis, tmp_path, 0) as restarted:
         session, client = dead.begin()
         dead.judge(session, final=True)
@@ -257,10 +256,10 @@ async def test_a_gateway_that_died_after_storing_is_followed_by_one_that_gives_t
         assert restarted.asked == ["commit"]
 
 
-async def test_a_gateway_that_died_before_storing_takes_nothing_back(
+async def test_the_successor_drops_a_verdict_that_was_not_stored(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """Meanwhile the session continued elsewhere: the verdict that the aggregator has is dropped."""
+    """The session has continued elsewhere meanwhile, so the aggregator's verdict is dropped."""
     async with cells(redis, tmp_path) as (dead, second), cell(redis, tmp_path, 0) as restarted:
         session, client = dead.begin()
         await dead.sweep_until(lambda: dead.sessions.handover.reached is True)
@@ -275,7 +274,7 @@ async def test_a_gateway_that_died_before_storing_takes_nothing_back(
 
 
 async def test_without_a_store_nothing_waits() -> None:
-    """Answers leave at once, and the aggregator is not asked to wait either."""
+    """Answers are sent at once, and the aggregator does not wait for commits either."""
     alone = Cell(Config())
     session, client = alone.begin()
     assert not session.opened.commits

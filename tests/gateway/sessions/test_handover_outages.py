@@ -1,4 +1,4 @@
-"""While the session store is down: what is still sent, what is held, and what follows."""
+"""During an outage of the session store: what is sent, what is held back, and what follows."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "is gone"])
-async def test_a_store_that_is_not_required_holds_nothing_for_long(
+async def test_an_optional_store_delays_answers_briefly(
     redis: RedisServer, tmp_path: Path, hangs: bool
 ) -> None:
-    """For its timeout and a sweep; once it is known to be down, not at all."""
+    """By its timeout and one sweep; once it is known to be down, not at all."""
     async with (
         cells(redis, tmp_path, required=False, notices_outages=True) as (first, _),
         contextlib.AsyncExitStack() as end,
     ):
         session, client = first.begin()
-        await until(lambda: first.sessions.handover.reached)  # every failed try comes later
+        await until(lambda: first.sessions.handover.reached)  # failed attempts come later
         began = time.monotonic()
         if hangs:
             end.enter_context(hanging(redis))
@@ -50,7 +50,7 @@ async def test_a_store_that_is_not_required_holds_nothing_for_long(
         assert held > STORE_TIMEOUT / 2  # one quick refusal is no outage
 
 
-async def test_after_an_outage_the_given_verdict_is_stored_first(
+async def test_after_an_outage_the_delivered_verdict_is_stored_first(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """A client that resumes elsewhere as soon as Redis is back gets it."""
@@ -68,8 +68,8 @@ async def test_after_an_outage_the_given_verdict_is_stored_first(
         assert moved_client.heard == [RESULT]
 
 
-async def test_a_required_store_holds_the_verdict(redis: RedisServer, tmp_path: Path) -> None:
-    """However long Redis is away, within the time in which a session may be resumed."""
+async def test_a_required_store_delays_the_verdict(redis: RedisServer, tmp_path: Path) -> None:
+    """For as long as Redis is away, within the time in which a session may be resumed."""
     async with cells(redis, tmp_path, required=True, notices_outages=True) as (first, _):
         session, client = first.begin()
         redis.kill()
@@ -83,10 +83,10 @@ async def test_a_required_store_holds_the_verdict(redis: RedisServer, tmp_path: 
         assert client.commands == ["STATUS", "RESULT"]
 
 
-async def test_what_cannot_be_stored_ends_without_a_verdict(
+async def test_a_session_that_cannot_be_stored_gets_no_verdict(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """Neither the client nor a side effect gets one, so that none can be undone."""
+    """Neither the client nor a side effect gets one, so none can be contradicted later."""
     async with cells(redis, tmp_path, required=True, notices_outages=True, resumeSeconds=1.0) as (
         first,
         _,

@@ -1,4 +1,4 @@
-"""Sessions that the aggregator is asked for: each answer reaches those who wait for it."""
+"""Requests to the aggregator for sessions: each answer reaches everyone who waits for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUESTION = ("0" * 32, digest("t"))
 
 
 async def test_a_caller_that_gives_up_leaves_the_answer_to_the_other() -> None:
-    """Of two who resume by one token, the one that waits longer gets the answer."""
+    """Of two clients with the same token, the one that waits longer gets the answer."""
     link = QuietLink()
     asked, recall = link.wanted, Recall(link)
     hasty, patient = (asyncio.create_task(recall.fetch(*QUESTION)) for _ in range(2))
@@ -26,8 +26,8 @@ async def test_a_caller_that_gives_up_leaves_the_answer_to_the_other() -> None:
     assert not recall._waiting
 
 
-async def test_a_new_aggregator_is_asked_what_the_one_before_left_open() -> None:
-    """An answered question is asked no more."""
+async def test_open_requests_are_repeated_to_a_new_aggregator() -> None:
+    """Answered ones are not."""
     link = QuietLink()
     asked, recall = link.wanted, Recall(link)
     waiting = asyncio.create_task(recall.fetch(*QUESTION))

@@ -1,4 +1,4 @@
-"""What the aggregator is asked about a frame, and with which picture."""
+"""What the gateway sends to the aggregator about a frame, and with which image."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ HEADER = Header("jpeg", 640, 480)
         (FILE_LOGGER, True, True),
     ],
 )
-async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
+async def test_the_received_bytes_are_sent_if_a_plugin_needs_them(
     tmp_path: Path, plugins: dict[str, Any], passed: bool, sent: bool, renewed: bool
 ) -> None:
-    """The JPEG of a frame that passed always does, also after a reload."""
+    """The JPEG of a passed frame is always sent. A reload may change the rest."""
     wanted = config(tmp_path, plugins)
     aggregator = listening(wanted)
     link = JudgementLink(config(tmp_path, NOBODY) if renewed else wanted, Ledger(STEPS))

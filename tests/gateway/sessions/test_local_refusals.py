@@ -1,4 +1,4 @@
-"""A gateway's own count of refused sessions: its memory, and the pauses of a whole day."""
+"""A gateway's own count of refused sessions: its memory, and the waits of a whole day."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def clock() -> SettableClock:
     return SettableClock()
 
 
-def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For one address, and for all; the address that was refused longest ago is forgotten."""
+def test_memory_is_limited(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Per address and in total; the address refused longest ago is forgotten first."""
     monkeypatch.setattr(refused_sessions, "MAX_REMEMBERED", 30)
     local = LocalRefusals(clock=clock)
     for number in range(100):
@@ -31,8 +31,8 @@ def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch
     assert local.tally("b39").number == 1
 
 
-def test_what_is_expired_takes_no_memory(clock: SettableClock) -> None:
-    """Once its address is looked at again."""
+def test_expired_refusals_are_freed(clock: SettableClock) -> None:
+    """This happens when the address is looked up again."""
     local = LocalRefusals(clock=clock)
     for number in range(4):
         local.charge("a", f"{number}", 5)
@@ -46,10 +46,10 @@ def test_what_is_expired_takes_no_memory(clock: SettableClock) -> None:
 
 
 @pytest.mark.parametrize(("limit", "first", "later"), [(5, 10, (8, 10)), (20, 25, (21, 25))])
-def test_the_tries_of_a_day(
+def test_the_attempts_per_day_are_as_documented(
     clock: SettableClock, limit: int, first: int, later: tuple[int, int]
 ) -> None:
-    """A client that tries again as soon as it may is refused as often as the docs say."""
+    """A client that tries again as soon as allowed is refused as often as the docs say."""
     refusals, began = LocalRefusals(clock=clock), clock.monotonic()
     hours = [0] * 24
     while (hour := int((clock.monotonic() - began) // 3600)) < 24:

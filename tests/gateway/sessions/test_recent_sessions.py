@@ -1,4 +1,4 @@
-"""The last decided sessions: outcome, and what most frames had against them."""
+"""The recently decided sessions: outcome, and the most frequent reason in their frames."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def status(*errors: int) -> str:
     return Codec.encode(Command.STATUS, {"seq": 1}, {"isOk": not errors, "errors": list(errors)})
 
 
-async def test_the_leading_reason_is_what_most_frames_had() -> None:
-    """Neither prompts nor "not enough frames yet", which every session has."""
+async def test_the_leading_reason_is_the_most_frequent_one() -> None:
+    """Prompts and "not enough frames yet" are ignored, because every session has them."""
     sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     shown = [(Code.TOO_DARK, Code.ASK_TURN_LEFT)] * 2 + [(Code.AGGREGATING,)] * 9
@@ -34,7 +34,7 @@ async def test_the_leading_reason_is_what_most_frames_had() -> None:
     assert (recent.session, recent.code, recent.leading) == (session.id, 40, Code.TOO_DARK)
 
 
-async def test_the_newest_sessions_come_first_and_are_bounded() -> None:
+async def test_the_newest_sessions_come_first_in_limited_number() -> None:
     """An accepted session has no code, and one without judged frames no reason."""
     sessions = quiet_sessions()
     for _ in range(MAX_SESSIONS + 1):

@@ -15,7 +15,7 @@ from shared.wire.messages import Open
 from tests.support.log import logged
 
 LATER = 1e9
-"""Monotonic time of these refusals, after every other."""
+"""Monotonic time of these refusals, later than those of other tests."""
 EMPTY = FrameError("the frame is empty", code="frame.empty")
 
 
@@ -25,7 +25,7 @@ def session(number: int = 0) -> Session:
 
 
 def test_a_line_has_the_reason() -> None:
-    """One reason, its code, session and number of the frame."""
+    """It has the reason with its code, the session and the frame's number."""
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         RefusedFrameLog().add(session(), 7, EMPTY, now=LATER)
     (line,) = lines
@@ -34,8 +34,8 @@ def test_a_line_has_the_reason() -> None:
     assert (line["session"], line["seq"], line["code"], line["leftOut"]) == expected
 
 
-def test_a_session_fills_no_log() -> None:
-    """A minute of refused frames is a few lines, and the next one says how many were left out."""
+def test_one_session_cannot_fill_the_log() -> None:
+    """A minute of refused frames is a few lines; the next one has the number of skipped ones."""
     frame_log, one = RefusedFrameLog(), session()
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         for seq in range(1800):
@@ -45,7 +45,7 @@ def test_a_session_fills_no_log() -> None:
 
 
 def test_a_session_does_not_silence_another() -> None:
-    """Each has lines of its own."""
+    """Each has its own lines."""
     frame_log = RefusedFrameLog()
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         for seq in range(1000):
@@ -54,8 +54,8 @@ def test_a_session_does_not_silence_another() -> None:
     assert [line["session"] for line in lines][-1] == session(2).id
 
 
-def test_many_sessions_fill_no_log_and_no_memory() -> None:
-    """New sessions bring no further lines, and are not remembered forever."""
+def test_many_sessions_cannot_fill_log_or_memory() -> None:
+    """New sessions add no lines, and are not remembered forever."""
     frame_log = RefusedFrameLog()
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         for number in range(2 * refused_frames.SESSIONS):

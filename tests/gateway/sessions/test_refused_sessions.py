@@ -1,4 +1,4 @@
-"""Refused sessions by address: what counts, how long an address pauses, what is remembered."""
+"""Refused sessions per address: which count, how long an address must wait, what is remembered."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def verdict(*, low_liveness: bool = False, profile: Profile = Profile.PASSIVE) -
 
 
 class Addresses:
-    """The bound of one gateway, and the sessions that it has ended."""
+    """The limit of one gateway, and the sessions that it has ended."""
 
     def __init__(self, limit: int, clock: SettableClock | None = None, **limits: int) -> None:
         self.ended: list[Session] = []
@@ -59,7 +59,7 @@ class Addresses:
         )
 
     async def pause(self, address: str = ADDRESS) -> int:
-        """Seconds for which an address has to pause; 0 when it may begin a session."""
+        """Seconds for which an address has to wait; 0 if it may start a session."""
         try:
             await self.refused.admit(address)
         except ProtocolError as error:
@@ -71,8 +71,8 @@ class Addresses:
             self.refused.ended(session(number, address, "refused"))
 
 
-async def test_at_the_bound_an_address_pauses(clock: SettableClock) -> None:
-    """Not before, not another address, and not after the pause."""
+async def test_at_the_limit_an_address_must_wait(clock: SettableClock) -> None:
+    """Not earlier, no other address, and no longer than the wait."""
     addresses = Addresses(3, clock)
     addresses.refuse(1, 2)
     assert await addresses.pause() == 0
@@ -85,8 +85,8 @@ async def test_at_the_bound_an_address_pauses(clock: SettableClock) -> None:
     assert await addresses.pause() == 0
 
 
-async def test_a_client_learns_when_to_come_again(clock: SettableClock) -> None:
-    """By a code of its own, in words and as a number."""
+async def test_a_client_is_told_when_to_try_again(clock: SettableClock) -> None:
+    """The refusal has its own code, a text and a number."""
     addresses = Addresses(1, clock)
     addresses.refuse(1)
     with pytest.raises(ProtocolError, match="try again in 60 s") as caught:
@@ -96,7 +96,7 @@ async def test_a_client_learns_when_to_come_again(clock: SettableClock) -> None:
     assert caught.value.retry_after == FIRST_PAUSE_SECONDS
 
 
-async def test_each_pause_is_twice_as_long(clock: SettableClock) -> None:
+async def test_each_wait_is_twice_as_long(clock: SettableClock) -> None:
     """Up to the hour for which a refused session counts."""
     addresses = Addresses(3, clock)
     addresses.refuse(1, 2)
@@ -108,7 +108,7 @@ async def test_each_pause_is_twice_as_long(clock: SettableClock) -> None:
 
 
 async def test_a_refused_session_counts_for_an_hour(clock: SettableClock) -> None:
-    """Few refusals, spread over time, never add up."""
+    """A few refusals, spread over time, never add up."""
     addresses = Addresses(3, clock)
     for number in range(50):
         addresses.refuse(number)
@@ -116,8 +116,8 @@ async def test_a_refused_session_counts_for_an_hour(clock: SettableClock) -> Non
         assert await addresses.pause() == 0
 
 
-async def test_an_accepted_session_erases_nothing(clock: SettableClock) -> None:
-    """But it is no refused one itself, whatever its first frames were."""
+async def test_an_accepted_session_does_not_reset_the_count(clock: SettableClock) -> None:
+    """It is not refused itself, whatever its first frames were."""
     addresses = Addresses(2, clock)
     addresses.refuse(1)
     lucky = session(2)
@@ -138,8 +138,8 @@ LEAVING = {
 
 
 @pytest.mark.parametrize("how", LEAVING)
-async def test_leaving_is_no_free_try(clock: SettableClock, how: str) -> None:
-    """A client that leaves once it could know how the session ends has used a try."""
+async def test_leaving_counts_as_an_attempt(clock: SettableClock, how: str) -> None:
+    """A client that leaves once it could know the outcome has used an attempt."""
     verdicts, counts = LEAVING[how]
     addresses = Addresses(1, clock)
     left = session(1, outcome="left")
@@ -150,7 +150,7 @@ async def test_leaving_is_no_free_try(clock: SettableClock, how: str) -> None:
 
 
 async def test_a_session_counts_once(clock: SettableClock) -> None:
-    """However many of its frames are refused, and at its end."""
+    """However many of its frames are refused, and despite its end."""
     addresses = Addresses(2, clock)
     one = session(1, outcome="refused")
     for _ in range(5):
@@ -159,8 +159,8 @@ async def test_a_session_counts_once(clock: SettableClock) -> None:
     assert await addresses.pause() == 0
 
 
-async def test_many_sessions_at_once_get_no_more_tries(clock: SettableClock) -> None:
-    """All began before any was refused; those beyond the bound end at their first refusal."""
+async def test_simultaneous_sessions_get_no_more_attempts(clock: SettableClock) -> None:
+    """All started before any was refused; those over the limit end at their first refusal."""
     addresses = Addresses(3, clock)
     crowd = [session(number) for number in range(8)]
     for one in crowd:
@@ -170,8 +170,8 @@ async def test_many_sessions_at_once_get_no_more_tries(clock: SettableClock) -> 
     assert addresses.ended == crowd[3:]
 
 
-async def test_after_a_pause_one_session_continues(clock: SettableClock) -> None:
-    """It began beyond the bound, and is not ended for that; a second one beside it is."""
+async def test_after_the_wait_one_running_session_continues(clock: SettableClock) -> None:
+    """It started over the limit and is not ended for that; a second one beside it is."""
     addresses = Addresses(2, clock)
     addresses.refuse(1, 2)
     clock.advance(FIRST_PAUSE_SECONDS)
@@ -186,8 +186,8 @@ async def test_after_a_pause_one_session_continues(clock: SettableClock) -> None
 OTHER = "198.51.100.7"
 
 
-async def test_beginning_elsewhere_is_no_way_round(clock: SettableClock) -> None:
-    """A session that is begun at one address and shown at another counts for both."""
+async def test_starting_at_another_address_does_not_evade_the_limit(clock: SettableClock) -> None:
+    """A session started at one address and continued at another counts for both."""
     addresses = Addresses(2, clock)
     for number in range(2):
         addresses.refused.ended(session(number, OTHER, "refused", began_at=ADDRESS))
@@ -195,8 +195,8 @@ async def test_beginning_elsewhere_is_no_way_round(clock: SettableClock) -> None
     assert await addresses.pause(OTHER) > 0
 
 
-async def test_the_address_that_began_many_at_once_is_bounded(clock: SettableClock) -> None:
-    """The sessions of one that began too many end, wherever its client is now."""
+async def test_the_address_that_started_sessions_is_limited(clock: SettableClock) -> None:
+    """Sessions over its limit end, wherever their clients are now."""
     addresses = Addresses(2, clock)
     crowd = [session(number, OTHER, began_at=ADDRESS) for number in range(4)]
     for one in crowd:
@@ -206,8 +206,8 @@ async def test_the_address_that_began_many_at_once_is_bounded(clock: SettableClo
     assert addresses.ended == crowd[2:]
 
 
-async def test_a_session_that_moves_to_a_crowded_address_is_not_ended(clock: SettableClock) -> None:
-    """What others did there was not the doing of the address that began the session."""
+async def test_a_session_that_moves_to_a_refused_address_is_not_ended(clock: SettableClock) -> None:
+    """The address that started it is not responsible for what others did there."""
     addresses = Addresses(2, clock)
     addresses.refuse(1, 2, 3, address=OTHER)
     guest = session(4, OTHER, began_at=ADDRESS)
@@ -215,8 +215,8 @@ async def test_a_session_that_moves_to_a_crowded_address_is_not_ended(clock: Set
     assert guest not in addresses.ended
 
 
-async def test_success_counts_no_more_anywhere(clock: SettableClock) -> None:
-    """Also at an address that the client has left meanwhile."""
+async def test_an_accepted_session_is_refunded_everywhere(clock: SettableClock) -> None:
+    """This includes an address that the client has left meanwhile."""
     addresses = Addresses(1, clock)
     lucky = session(1, OTHER, began_at=ADDRESS)
     addresses.refused.judged(lucky, verdict(low_liveness=True))
@@ -226,8 +226,8 @@ async def test_success_counts_no_more_anywhere(clock: SettableClock) -> None:
     assert [await addresses.pause(one) for one in (ADDRESS, OTHER, lucky.address)] == [0, 0, 0]
 
 
-async def test_a_session_that_lost_its_client_counts_where_it_began(clock: SettableClock) -> None:
-    """A gateway that has just begun knows the digest of that address, and no address."""
+async def test_a_session_without_a_client_counts_where_it_started(clock: SettableClock) -> None:
+    """A new gateway knows the digest of that address, and no current address."""
     addresses = Addresses(1, clock)
     addresses.refused.ended(session(1, "", "refused", began_at=ADDRESS))
     assert await addresses.pause() > 0
@@ -236,20 +236,20 @@ async def test_a_session_that_lost_its_client_counts_where_it_began(clock: Setta
 async def test_ipv6_counts_by_network(clock: SettableClock) -> None:
     """A client has a /64 of its own to choose addresses from."""
     addresses = Addresses(1, clock)
-    addresses.refuse(1, address="2001:db8:1:2::/64")  # as a session names its address
+    addresses.refuse(1, address="2001:db8:1:2::/64")  # the form in which a session has its address
     assert await addresses.pause("2001:db8:1:2:aaaa::1") > 0
     assert await addresses.pause("2001:db8:1:3::1") == 0
 
 
-async def test_zero_is_no_bound(clock: SettableClock) -> None:
+async def test_zero_turns_the_limit_off(clock: SettableClock) -> None:
     """Nothing is counted."""
     addresses = Addresses(0, clock)
     addresses.refuse(*range(100))
     assert await addresses.pause() == 0
 
 
-async def test_a_session_of_an_earlier_version_counts_for_no_one(clock: SettableClock) -> None:
-    """Its record does not say where it began, and its client is not back."""
+async def test_a_session_of_an_earlier_version_counts_for_no_address(clock: SettableClock) -> None:
+    """Its record does not have the address of its start, and its client is not back."""
     addresses = Addresses(1, clock)
     addresses.refuse(1, address="")
     assert await addresses.pause("") == 0
@@ -259,7 +259,7 @@ ANNA, BERTA = (json.dumps({"sub": name, "kiosk": "door 3"}) for name in ("anna",
 
 
 async def pause_of(addresses: Addresses, start: str) -> int:
-    """Seconds for which the person or kiosk of a start token has to pause."""
+    """Seconds for which the person or kiosk of a start token has to wait."""
     try:
         await addresses.refused.admit_bound(start)
     except ProtocolError as error:
@@ -267,8 +267,8 @@ async def pause_of(addresses: Addresses, start: str) -> int:
     return 0
 
 
-async def test_a_person_pauses_at_every_address(clock: SettableClock) -> None:
-    """Growing pauses for the person; other people and the addresses are not affected."""
+async def test_a_person_must_wait_at_every_address(clock: SettableClock) -> None:
+    """The waits grow for this person; other people and the addresses are not affected."""
     addresses = Addresses(0, clock, per_person=2)
     for number in range(2):
         assert await pause_of(addresses, ANNA) == 0
@@ -283,8 +283,8 @@ async def test_a_person_pauses_at_every_address(clock: SettableClock) -> None:
     assert await addresses.pause("192.0.2.9") == 0
 
 
-async def test_a_kiosk_pauses_for_everyone(clock: SettableClock) -> None:
-    """Different people in front of one kiosk count together; accepted ones do not count."""
+async def test_a_kiosk_must_wait_for_all_its_people(clock: SettableClock) -> None:
+    """Different people at one kiosk count together; accepted ones do not count."""
     addresses = Addresses(0, clock, per_kiosk=2)
     for number, (start, outcome) in enumerate(
         [(ANNA, "refused"), (BERTA, "accepted"), (BERTA, "refused")]
@@ -294,8 +294,8 @@ async def test_a_kiosk_pauses_for_everyone(clock: SettableClock) -> None:
     assert await pause_of(addresses, BERTA) == FIRST_PAUSE_SECONDS
 
 
-async def test_many_sessions_of_a_person_at_once_end(clock: SettableClock) -> None:
-    """Those that started before the limit was reached, like those of an address."""
+async def test_simultaneous_sessions_of_a_person_end(clock: SettableClock) -> None:
+    """They started before the limit was reached, and end like those of an address."""
     addresses = Addresses(0, clock, per_person=2)
     several = [session(number, f"192.0.2.{number}", start=ANNA) for number in range(4)]
     for one in several:
@@ -304,7 +304,7 @@ async def test_many_sessions_of_a_person_at_once_end(clock: SettableClock) -> No
 
 
 class SlowStore:
-    """A store that counts what other gateways have seen."""
+    """A store that counts the refusals of other gateways."""
 
     def __init__(self, others: int) -> None:
         self.others = others
@@ -325,8 +325,8 @@ class SlowStore:
         self.done.append("close")
 
 
-async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> None:
-    """For new sessions, and for those under way; nothing is lost when the gateway ends."""
+async def test_refusals_at_other_gateways_count_here(clock: SettableClock) -> None:
+    """For new and for running sessions; nothing is lost when the gateway shuts down."""
     store, ended = SlowStore(3), []
     refused = RefusedSessions(3, ended.append, store)
     with pytest.raises(ProtocolError, match="too many refused"):

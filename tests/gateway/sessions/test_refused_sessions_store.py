@@ -44,7 +44,7 @@ async def gateways(redis: RedisServer) -> AsyncIterator[tuple[StoredRefusals, St
 
 
 async def test_gateways_count_together(redis: RedisServer) -> None:
-    """In one order, each session once, and an accepted one no more."""
+    """In one order, each session once, and accepted ones are refunded."""
     async with gateways(redis) as (first, second):
         assert await first.tally(CLIENT) == Tally()
         assert await first.charge(CLIENT, "a", LIMIT) == 0
@@ -59,7 +59,7 @@ async def test_gateways_count_together(redis: RedisServer) -> None:
         assert await second.tally("192.0.2.2") == Tally()
 
 
-async def test_many_at_once_are_counted_one_by_one(redis: RedisServer) -> None:
+async def test_simultaneous_charges_are_counted_one_by_one(redis: RedisServer) -> None:
     """Two gateways never give two sessions the same place."""
     async with gateways(redis) as pair:
         numbers = range(max_entries(LIMIT))
@@ -77,8 +77,8 @@ async def test_a_charge_and_its_refund_keep_their_order(redis: RedisServer) -> N
         assert await first.tally(CLIENT) == Tally()
 
 
-async def test_what_is_stored_expires_and_is_bounded(redis: RedisServer) -> None:
-    """Sessions of more than an hour ago do not count, and the whole address is forgotten."""
+async def test_stored_counts_expire_and_are_limited(redis: RedisServer) -> None:
+    """Sessions older than an hour do not count, and then the address is forgotten."""
     async with gateways(redis) as (first, _):
         for number in range(50):
             await first.charge(CLIENT, f"{number}", LIMIT)
@@ -91,17 +91,17 @@ async def test_what_is_stored_expires_and_is_bounded(redis: RedisServer) -> None
         assert (await first.tally(CLIENT)).number == 1
 
 
-async def test_without_redis_nothing_is_counted_here(
+async def test_without_redis_only_the_local_count_applies(
     redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The gateway's own count is left; not every client waits, and it is logged once."""
+    """Not every client waits for Redis, and the outage is logged once."""
     async with gateways(redis) as (first, _):
         await first.charge(CLIENT, "a", LIMIT)
         redis.kill()
         assert await first.tally(CLIENT) == Tally()
         assert await first.charge(CLIENT, "b", LIMIT) is None
         redis.start()
-        while (await first.tally(CLIENT)).number != 1:  # it rests for a while  # noqa: ASYNC110
+        while (await first.tally(CLIENT)).number != 1:  # it pauses for a while  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     messages = [record.getMessage() for record in caplog.records]
     assert len([text for text in messages if "by each gateway alone" in text]) == 1

@@ -1,4 +1,4 @@
-"""What the aggregator is asked again: where no answer came, and after its restart."""
+"""Requests repeated to the aggregator: unanswered ones, and the whole log after its restart."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from tests.support.stamp import stamped_jpeg
 from tests.support.store_cell import RESULT
 
 
-async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
-    """Whichever it was; not at once, and not when it is answered."""
+async def test_an_unanswered_request_is_repeated(tmp_path: Path) -> None:
+    """Any kind of request; not immediately, and not if it was answered."""
     settings = config(tmp_path, FILE_LOGGER)
     aggregator = listening(settings)
     link = JudgementLink(settings, Ledger(STEPS))
@@ -45,7 +45,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
 
     def asked(*, later: bool = False) -> list[str]:
-        """What was asked since the last time; ``later`` when every question has got old."""
+        """Requests since the last call; ``later`` once every request is old enough to repeat."""
         session.asked -= ASK_AGAIN_SECONDS + 1 if later else 0
         link.beat()
         sessions.replay.repeat_overdue()
@@ -62,7 +62,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
 
     sessions.receive(Opened(session.id, Profile.PASSIVE))
     sessions.frames.accept(session, stamped_jpeg(1, 1))
-    assert asked(later=True) == []  # a worker is asked, not the aggregator
+    assert asked(later=True) == []  # the request is at a worker, not the aggregator
     frame, _ = session.start()
     sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
     assert asked() == ["Judge"]
@@ -88,8 +88,8 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     aggregator.close(linger=0)
 
 
-async def test_a_new_aggregator_gets_the_very_best_shot_of_the_first_time(tmp_path: Path) -> None:
-    """It is not encoded again; other pictures come along as far as they are still kept."""
+async def test_a_new_aggregator_gets_the_same_best_shot(tmp_path: Path) -> None:
+    """It is not encoded again; other images are sent if they are still retained."""
     settings = config(tmp_path, NOBODY)
     aggregator = listening(settings)
     link = JudgementLink(settings, Ledger(STEPS))

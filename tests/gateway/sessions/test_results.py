@@ -1,4 +1,4 @@
-"""Results for the relying party: found while they may be asked for, in bounded memory."""
+"""Results for the relying party: available while they may be requested, in limited memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clock() -> SettableClock:
 
 
 def decided(gateway: Cell) -> str:
-    """Give a verdict and let the client and the session go; returns the session's id."""
+    """Decide a session and remove it and its client; return the session's id."""
     session, _ = gateway.begin()
     gateway.judge(session, final=True, accepted=True)
     gateway.sessions.remove(session)
@@ -42,8 +42,8 @@ async def result(gateway: Cell, session: str) -> str | None:
     return None if report is None else report.result
 
 
-async def test_a_result_stays_for_its_time(clock: SettableClock) -> None:
-    """Also when the session is gone from the gateway."""
+async def test_a_result_is_available_for_its_time(clock: SettableClock) -> None:
+    """This holds after the gateway has forgotten the session."""
     gateway = Cell(config(), clock)
     session = decided(gateway)
     clock.advance(SECONDS - 1)
@@ -54,7 +54,7 @@ async def test_a_result_stays_for_its_time(clock: SettableClock) -> None:
 
 
 async def test_a_session_without_a_verdict_has_no_result() -> None:
-    """It is known, which an unknown one is not."""
+    """The answer differs from that for an unknown session."""
     gateway = Cell(config())
     session, _ = gateway.begin()
     report = await gateway.sessions.results.find(session.id)
@@ -65,7 +65,7 @@ async def test_a_session_without_a_verdict_has_no_result() -> None:
 
 
 async def test_the_oldest_are_forgotten_when_memory_is_full() -> None:
-    """Results of a flood displace others, and never need more memory than allowed."""
+    """A flood of results displaces others, but never exceeds the memory."""
     gateway = Cell(config(maxBytes=1_000_000))
     sessions = [decided(gateway) for _ in range(2000)]
     found = [await result(gateway, session) is not None for session in sessions]
@@ -74,7 +74,7 @@ async def test_the_oldest_are_forgotten_when_memory_is_full() -> None:
 
 
 async def test_without_the_plugin_nothing_is_remembered() -> None:
-    """A result has a person's image. What was remembered before a reload is forgotten, too."""
+    """A result contains a person's image. Results from before a reload are forgotten, too."""
     gateway = Cell(Config())
     assert await result(gateway, decided(gateway)) is None
     gateway = Cell(config())
@@ -84,7 +84,10 @@ async def test_without_the_plugin_nothing_is_remembered() -> None:
 
 
 async def test_another_gateway_knows_the_result(tmp_path: Path) -> None:
-    """By the session store, after the gateway of the session has ended; not without the store."""
+    """It comes from the session store, after the session's gateway has ended.
+
+    Not without the store.
+    """
     with running_redis() as redis:
         middlewares = plugin()
         async with cell(redis, tmp_path, 0, middlewares=middlewares) as first:

@@ -1,4 +1,4 @@
-"""The session store with a real Redis: owners, verdicts, take-overs between writes."""
+"""The session store with a real Redis: owners, verdicts, and take-overs between writes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-async def test_a_session_passes_on_with_all_its_frames(redis: RedisServer, tmp_path: Path) -> None:
-    """Written in two steps, taken whole; the owner before learns of it when it writes next."""
+async def test_a_take_over_gets_all_frames(redis: RedisServer, tmp_path: Path) -> None:
+    """They were written in two steps; the previous owner learns of it at its next write."""
     async with gateways(redis, tmp_path) as (first, second):
         assert await first.write(session(2)) == "stored"
         assert await first.write(session(3)) == "stored"
         stored = await taken(second)
         assert [judged.seq for judged in stored.log] == [1, 2, 3]
         assert await first.write(session(4)) == "lost"
-        assert len((await taken(second)).log) == 3  # what the old owner wrote too late is not there
+        assert len((await taken(second)).log) == 3  # the old owner's late write is not there
 
 
-async def test_each_taking_raises_the_term(redis: RedisServer, tmp_path: Path) -> None:
-    """Also one by the cell that had the session before: its earlier term is over."""
+async def test_each_take_over_raises_the_term(redis: RedisServer, tmp_path: Path) -> None:
+    """Even one by the cell that had the session before: its earlier term is over."""
     async with gateways(redis, tmp_path, "aba") as (before, other, again):
         assert await before.write(session(1)) == "stored"
         assert (await taken(other)).opened.term == 2
@@ -45,7 +45,7 @@ async def test_each_taking_raises_the_term(redis: RedisServer, tmp_path: Path) -
         assert await again.write(session(2, term=3)) == "stored"
 
 
-async def test_a_restarted_gateway_shuts_out_the_one_before(
+async def test_a_restarted_gateway_fences_off_its_predecessor(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """It continues in the next term, so that a late write of its dead predecessor fails."""
@@ -56,7 +56,7 @@ async def test_a_restarted_gateway_shuts_out_the_one_before(
 
 
 async def test_a_restarted_gateway_takes_nothing_back(redis: RedisServer, tmp_path: Path) -> None:
-    """A gateway that took the session over meanwhile is in that term already, and keeps it."""
+    """A gateway that took over the session meanwhile is in that term already, and keeps it."""
     async with gateways(redis, tmp_path, "aab") as (dead, restarted, other):
         assert await dead.write(session(1)) == "stored"
         assert (await taken(other)).opened.term == 2
@@ -64,10 +64,8 @@ async def test_a_restarted_gateway_takes_nothing_back(redis: RedisServer, tmp_pa
         assert await other.write(session(2, term=2)) == "stored"
 
 
-async def test_the_best_shot_passes_on_as_it_was_encoded(
-    redis: RedisServer, tmp_path: Path
-) -> None:
-    """The newest one, with what was received for it; a write without a new one changes nothing."""
+async def test_a_take_over_gets_the_encoded_best_shot(redis: RedisServer, tmp_path: Path) -> None:
+    """It is the newest one, with its source's description; a write without a new one keeps it."""
     async with gateways(redis, tmp_path) as (first, second):
         for frames, best in ((2, shot(1, b"first")), (3, shot(3, b"better")), (4, shot(3))):
             made = session(frames)
@@ -79,7 +77,7 @@ async def test_the_best_shot_passes_on_as_it_was_encoded(
 async def test_a_write_between_reading_and_taking_is_not_lost(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The owner stores its verdict just then: it is taken over too."""
+    """The owner stores its verdict in between, and it is taken over, too."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(1))
         take = second.store._take
@@ -96,7 +94,7 @@ async def test_a_write_between_reading_and_taking_is_not_lost(
 async def test_a_session_taken_by_two_at_once_has_one_owner(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slower one reads again and takes it from the faster one, which then knows."""
+    """The slower one reads again and takes it from the faster one, which learns of it."""
     async with gateways(redis, tmp_path, "abc") as (first, second, third):
         await first.write(session(1))
         take = second.store._take
@@ -112,10 +110,10 @@ async def test_a_session_taken_by_two_at_once_has_one_owner(
         assert await second.write(session(1, term=3)) == "stored"
 
 
-async def test_many_take_overs_at_once_all_succeed(
+async def test_many_simultaneous_take_overs_succeed(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after the death of a gateway; together they may take longer than one may take."""
+    """They follow the death of a gateway. Together they may take longer than a single one may."""
     timeout = 1.0
     async with gateways(redis, tmp_path, seconds=timeout) as (first, second):
         await first.write(session(1))
@@ -130,8 +128,8 @@ async def test_many_take_overs_at_once_all_succeed(
         assert None not in found
 
 
-async def test_a_verdict_needs_the_session(redis: RedisServer, tmp_path: Path) -> None:
-    """A gateway that has lost it may not store a verdict: the other one decides."""
+async def test_only_the_owner_may_store_a_verdict(redis: RedisServer, tmp_path: Path) -> None:
+    """A gateway that has lost the session may not: the other one decides."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(1))
         await taken(second)
@@ -141,7 +139,7 @@ async def test_a_verdict_needs_the_session(redis: RedisServer, tmp_path: Path) -
 
 
 async def test_a_stored_verdict_is_final(redis: RedisServer, tmp_path: Path) -> None:
-    """Nothing undecided replaces it, and the next owner of the session gives that verdict."""
+    """Nothing undecided replaces it, and the next owner of the session delivers it."""
     async with gateways(redis, tmp_path) as (first, second):
         assert await first.write(session(1, result="RESULT")) == "stored"
         assert await first.write(session(2)) == "lost"
@@ -149,13 +147,13 @@ async def test_a_stored_verdict_is_final(redis: RedisServer, tmp_path: Path) -> 
         assert await second.write(session(1, term=2)) == "lost"
 
 
-async def test_the_gateway_that_stored_the_verdict_may_give_it(
+async def test_the_gateway_that_stored_a_verdict_may_deliver_it(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """A gateway that dies before it hears of its write is followed by one that finds it done.
+    """If it dies before its write is confirmed, its successor finds the verdict stored.
 
-    It makes no difference that the session has continued elsewhere, where the same verdict
-    is given.
+    It does not matter that the session has continued elsewhere, where the same verdict is
+    delivered.
     """
     async with gateways(redis, tmp_path, "aab") as (dead, restarted, other):
         assert await dead.write(session(1, result="RESULT")) == "stored"
@@ -164,8 +162,10 @@ async def test_the_gateway_that_stored_the_verdict_may_give_it(
         assert await other.write(session(1, term=2, result="RESULT")) == "stored"
 
 
-async def test_machines_of_one_name_give_one_verdict(redis: RedisServer, tmp_path: Path) -> None:
-    """The file of the name was copied with the disk; what the other one stored is not its own."""
+async def test_machines_with_the_same_name_give_one_verdict(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The file with the name was copied with the disk; one's writes do not count as the other's."""
     async with gateways(redis, tmp_path, "aa") as (first, second):
         await first.write(session(1))
         await taken(second)
@@ -174,15 +174,17 @@ async def test_machines_of_one_name_give_one_verdict(redis: RedisServer, tmp_pat
         assert (await taken(first)).result == "refused"
 
 
-async def test_another_token_takes_nothing(redis: RedisServer, tmp_path: Path) -> None:
-    """The owner stays who it was."""
+async def test_a_wrong_resume_token_does_not_take_the_session(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The owner stays the same."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(1))
         assert await second.store.take(ID, digest("x" * 32)) is None
         assert await first.write(session(2)) == "stored"
 
 
-def test_an_owner_outlives_its_gateway(tmp_path: Path) -> None:
+def test_an_owner_survives_its_gateway(tmp_path: Path) -> None:
     """The next gateway of a cell is the same owner, that of another cell is not."""
     cells = [
         Config.model_validate({"TRANSPORT": {"runtimeDirectory": str(tmp_path / name)}})
@@ -195,12 +197,12 @@ def test_an_owner_outlives_its_gateway(tmp_path: Path) -> None:
 async def test_a_session_that_ends_while_it_is_written(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cannot be lost once more; the store continues with the next one."""
+    """It cannot be lost once more, and the store continues with the next one."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(2))
         await taken(second)
         first.settled.clear()
-        found = [first.session, None]  # there when its write begins, and not when it is answered
+        found = [first.session, None]  # gone once the write is answered
         monkeypatch.setattr(first, "get", lambda _: found.pop(0))
         first.store.mark_changed(session(3))
         await until(lambda: found == [])

@@ -1,4 +1,4 @@
-"""Outages of the session store: what was given stands, and what was kept back is written later."""
+"""Outages of the session store: delivered verdicts stand, and delayed writes follow."""
 
 from __future__ import annotations
 
@@ -44,8 +44,10 @@ async def test_a_verdict_given_in_an_outage_stands(redis: RedisServer, tmp_path:
         assert (await taken(second)).result == "refused"
 
 
-async def test_two_verdicts_given_in_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """The one that is stored first stays, and the other gateway learns that there are two."""
+async def test_the_first_of_two_outage_verdicts_is_stored(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The other gateway logs that there are two."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(1))
         await taken(second)
@@ -57,10 +59,10 @@ async def test_two_verdicts_given_in_an_outage(redis: RedisServer, tmp_path: Pat
 
 
 @pytest.mark.parametrize("frames", [2, 3], ids=["nothing changed", "one more frame"])
-async def test_what_an_outage_kept_back_is_written_later(
+async def test_writes_delayed_by_an_outage_follow(
     redis: RedisServer, tmp_path: Path, frames: int
 ) -> None:
-    """Redis dies and comes back empty: the session is written whole, also one that is quiet."""
+    """Redis dies and returns empty: every session is written again, even without new frames."""
     async with noticing_outages(redis, tmp_path) as (first, second):
         await first.write(session(2))
         redis.kill()
@@ -80,10 +82,13 @@ async def test_what_an_outage_kept_back_is_written_later(
 async def test_no_stale_session_is_taken_after_an_outage(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """The owner gave a verdict while the store hung; the other gateway waits until it is stored."""
+    """The owner delivered a verdict while the store hung.
+
+    The other gateway waits until it is stored.
+    """
     async with noticing_outages(redis, tmp_path, required=False) as (first, second):
         await first.write(session(1))
-        assert (await taken(second)).result is None  # the first grace period is over
+        assert (await taken(second)).result is None  # the first grace period has ended
         await first.write(session(1, term=3))
         with hanging(redis):
             first.session = session(2, term=3, result="refused")
@@ -96,25 +101,25 @@ async def test_no_stale_session_is_taken_after_an_outage(
 
 
 @pytest.mark.parametrize("required", [False, True], ids=["not required", "required"])
-async def test_a_failover_that_no_request_notices(
+async def test_a_failover_between_requests_loses_no_write(
     redis: RedisServer, tmp_path: Path, required: bool
 ) -> None:
-    """Another server, which lacks the last write, answers at once: that write is not lost.
+    """Another server, which lacks the last write, answers at once.
 
-    The connections have ended, and are replaced without an error where no request is under way.
+    The connections have ended, and are replaced without an error if no request is in flight.
     """
     async with noticing_outages(redis, tmp_path, required=required) as (owner, other):
         await owner.write(session(1))
         with contextlib.closing(redis.client()) as client:
             old = {name: client.dump(name) for name in client.keys("*")}
             assert await owner.write(session(1, result="{}")) == "stored"
-            await asyncio.sleep(GRACE_TIMEOUTS * TIMEOUT)  # else the wait of the start would do
+            await asyncio.sleep(GRACE_TIMEOUTS * TIMEOUT)  # end the start-up wait
             for name in client.keys("*"):
                 client.delete(name)
             for name, value in old.items():
                 client.restore(name, 0, value, replace=True)
             client.client_kill_filter(_type="normal", skipme=True)
-        assert (await taken(other)).result == "{}"  # the first request may notice, and fail
+        assert (await taken(other)).result == "{}"  # the first request may fail
 
 
 async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(
@@ -133,7 +138,7 @@ async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(
         assert time.monotonic() - began > TIMEOUT
 
 
-async def test_a_write_that_raises_is_tried_again(
+async def test_a_write_that_raises_is_retried(
     redis: RedisServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -152,10 +157,10 @@ async def test_a_write_that_raises_is_tried_again(
     assert "no state" in caplog.text
 
 
-async def test_sessions_that_cannot_be_written_at_the_end_are_logged(
+async def test_sessions_that_cannot_be_written_at_shutdown_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Their clients resume where they were only, and that gateway is about to be gone."""
+    """Their clients can resume only at this gateway, which is about to end."""
     with running_redis() as server:
         async with noticing_outages(server, tmp_path) as (first, _):
             await first.write(session(1))

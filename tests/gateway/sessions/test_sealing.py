@@ -1,4 +1,4 @@
-"""Sealed sessions: opened as they were written, and only if a gateway has written them."""
+"""Sealed sessions can be opened unchanged, and only if a gateway has written them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def pieces(made: Session, sealer: Sealer = SEALER) -> tuple[bytes, bytes, list[b
     return sealer.state(made), sealer.kept(made), log
 
 
-def test_a_session_comes_back_whole() -> None:
-    """Everything that a replay and the client need."""
+def test_a_session_survives_a_round_trip() -> None:
+    """It has everything that a replay and the client need."""
     made = session()
     stored = SEALER.open(ID, *pieces(made))
     assert stored.opened == made.opened
@@ -43,8 +43,8 @@ def test_a_session_comes_back_whole() -> None:
     assert (stored.profile, stored.seq, stored.result) == (Profile.ACTIVE, 9, "RESULT")
 
 
-def test_a_session_without_frames_comes_back() -> None:
-    """One that has only begun has no best shot, no profile and no result yet."""
+def test_a_session_without_frames_survives_a_round_trip() -> None:
+    """A new session has no best shot, profile or result yet."""
     made = session(frames=0)
     made.kept = made.profile = made.result = None
     stored = SEALER.open(ID, *pieces(made))
@@ -74,7 +74,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("how", TAMPERED)
-def test_what_was_tampered_with_is_refused(how: str) -> None:
+def test_modified_pieces_are_refused(how: str) -> None:
     """Each piece is bound to its session, its name and its place."""
     with pytest.raises(MessageError):
         SEALER.open(ID, *TAMPERED[how](*pieces(session())))

@@ -1,7 +1,7 @@
-"""Random lives of a session: frames, verdicts, and a client, aggregator and store that come and go.
+"""Random lives of a session: frames and verdicts, with restarts of client, aggregator and store.
 
-The gateway's own parts are driven from outside, as the door, the pool, the aggregator and the
-session store drive them.
+The test drives the gateway's own parts as the connection, the pool, the aggregator and the session
+store do.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ LIMITS: dict[str, float] = {
 
 
 def rarely(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    """One value most of the time, so that a life is not over at once."""
+    """Return one value most of the time, so that a life does not end at once."""
     return st.sampled_from([*(6 * [usual]), *others])
 
 
 class WatchedSession(Session):
-    """Checks each change of the state when it is made."""
+    """Checks each change of the state."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "state":
@@ -77,7 +77,7 @@ class HoldingHandover(Handover):
 
 
 class Client:
-    """A client that records what it hears, over all its connections."""
+    """A client that records what it receives, over all its connections."""
 
     def __init__(self, heard: list[dict[str, Any]]) -> None:
         self.heard = heard
@@ -93,7 +93,7 @@ class Client:
 
 
 class SessionLife(RuleBasedStateMachine):
-    """One session whose client is there whenever something is sent."""
+    """One session whose client is connected whenever something is sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class SessionLife(RuleBasedStateMachine):
 
     @rule(steps=st.integers(1, 6))
     def proceed(self, steps: int) -> None:
-        """Do what comes next in a session without disturbances; the other rules disturb it."""
+        """Do the next step of an undisturbed session; the other rules disturb it."""
         for _ in range(steps):
             if self.session.dispatchable:
                 self._start()
@@ -126,7 +126,7 @@ class SessionLife(RuleBasedStateMachine):
             else:
                 self.sessions.frames.accept(self.session, FRAME)
 
-    # The door
+    # The connection
 
     @initialize(profile=st.sampled_from([None, *Profile]))
     def open(self, profile: Profile | None) -> None:
@@ -139,7 +139,7 @@ class SessionLife(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 6.0]))
     def wait(self, seconds: float) -> None:
-        """Up to longer than a frame may wait for its answer."""
+        """Wait, possibly longer than a frame may wait for its answer."""
         self.clock.advance(seconds)
         self.sessions.sweep()
         self.sessions.replay.repeat_overdue()
@@ -192,7 +192,7 @@ class SessionLife(RuleBasedStateMachine):
     @precondition(lambda self: self.link.judging)
     @rule(back=rarely(1, 2, 3), profile=st.sampled_from(Profile), final=rarely(False, True))
     def judge(self, back: int, profile: Profile, final: bool) -> None:
-        """On the frame that was asked about last, or once more on an earlier one."""
+        """Judge the last requested frame, or an earlier one again."""
         frame = self.link.judging[-min(back, len(self.link.judging))]
         self._judge(frame.seq, profile, f"verdict on {frame.seq}" if final else None)
 
@@ -212,10 +212,10 @@ class SessionLife(RuleBasedStateMachine):
         self.store.write()
         self.stored_frames = len(self.session.log)
 
-    # What always holds
+    # Invariants
 
     def answers(self) -> Counter[int]:
-        """How many answers each frame has."""
+        """Return the number of answers to each frame."""
         return Counter(
             message["headers"]["seq"]
             for message in self.heard
@@ -253,7 +253,7 @@ class SessionLife(RuleBasedStateMachine):
         assert not results or self.session.state in (State.RELEASED, State.ENDED)
 
     def teardown(self) -> None:
-        """In the end every frame has its answer, unless another gateway has the session."""
+        """Check that every frame has its answer, unless another gateway has the session."""
         if self.sessions.get(self.session.id) is None:
             return
         self._judge(0, Profile.PASSIVE, "verdict at the end")
@@ -280,7 +280,7 @@ def judging() -> Session:
 
 
 def test_an_event_outside_the_table_raises(judging: Session) -> None:
-    """And changes nothing."""
+    """It changes nothing."""
     frame = judging.active
     with pytest.raises(RuntimeError, match="JUDGING: release is impossible"):
         judging.release()
@@ -288,7 +288,7 @@ def test_an_event_outside_the_table_raises(judging: Session) -> None:
 
 
 def test_a_verdict_after_the_deadline_is_not_sent(judging: Session) -> None:
-    """Its client got DROPPED for the frame, but the frame counts."""
+    """The client got DROPPED for the frame, but the frame counts."""
     assert [frame.seq for frame in judging.drop_overdue(6.0)] == [1]
     judging.judged(Judgement(judging.id, 1, Profile.PASSIVE, "status"))
     assert judging.state is State.HOLDING

@@ -1,4 +1,4 @@
-"""A session's time: no step of the wall clock moves it, and no new gateway turns it back."""
+"""A session's time: steps of the wall clock do not move it, and a new gateway continues it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MONTH = 30 * 86_400.0
 
 
 class Listener:
-    """A client that is there."""
+    """A connected client."""
 
     def send(self, text: str) -> None:
         pass
@@ -32,10 +32,10 @@ class Listener:
 
 
 class Cell:
-    """The sessions of a gateway whose clock a test sets.
+    """The sessions of a gateway with a settable clock.
 
     Attributes:
-        ended: why the aggregator was asked to end sessions.
+        ended: reasons for which the aggregator was asked to end sessions.
     """
 
     def __init__(self, clock: SettableClock, **limits: float) -> None:
@@ -51,7 +51,7 @@ class Cell:
         return session
 
     def judge(self, session: Session) -> Judged:
-        """Take a frame and have it judged; what the log says of it."""
+        """Have a frame judged; return its entry in the log."""
         self.sessions.frames.accept(session, stamped_jpeg(1, session.seq))
         frame, _ = session.start()
         self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
@@ -60,14 +60,14 @@ class Cell:
         return session.log[-1]
 
     def sweep_after(self, seconds: float) -> list[str]:
-        """Let time pass and do the regular work; why sessions were ended."""
+        """Let time pass and sweep; return why sessions were ended."""
         self.clock.advance(seconds)
         self.sessions.sweep()
         return self.ended
 
 
-async def test_a_frame_records_when_the_answer_before_it_was_sent() -> None:
-    """In session time, so that a reaction to its prompt is measured alike in every replay."""
+async def test_a_frame_records_when_the_previous_answer_was_sent() -> None:
+    """In session time, so that the reaction to its prompt is the same in every replay."""
     clock = SettableClock()
     cell = Cell(clock)
     session = cell.begin()
@@ -80,8 +80,8 @@ async def test_a_frame_records_when_the_answer_before_it_was_sent() -> None:
     assert judged.at - sent == pytest.approx(0.7, abs=1e-5)
 
 
-async def test_what_is_random_is_drawn_after_connect() -> None:
-    """Equal requests start sessions with seeds of their own, from which actions are drawn."""
+async def test_random_values_are_drawn_after_connect() -> None:
+    """Equal requests start sessions with different seeds, which determine the actions."""
     cell = Cell(SettableClock())
     seeds = {cell.begin().opened.seed for _ in range(20)}
     assert len(seeds) == 20
@@ -89,7 +89,7 @@ async def test_what_is_random_is_drawn_after_connect() -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_of_the_wall_clock_moves_no_frame(step: float) -> None:
-    """``at`` is the time that has passed; ``wall``, for the token, follows the wall clock."""
+    """``at`` is the elapsed time; ``wall``, for the token, follows the wall clock."""
     clock = SettableClock()
     cell = Cell(clock)
     session = cell.begin()
@@ -107,8 +107,8 @@ async def test_a_step_of_the_wall_clock_moves_no_frame(step: float) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_every_time_out_of_a_session_is_by_the_monotonic_clock(step: float) -> None:
-    """Each comes in its time, whatever the wall clock does."""
+async def test_every_timeout_of_a_session_uses_the_monotonic_clock(step: float) -> None:
+    """Each fires on time, whatever the wall clock does."""
     limits = {"sessionSeconds": 120.0, "resumeSeconds": 30.0, "frameDeadline": 5.0}
     cell = Cell(SettableClock(), **limits)
     session = cell.begin()
@@ -132,14 +132,14 @@ async def test_every_time_out_of_a_session_is_by_the_monotonic_clock(step: float
 
 
 def given_back(session: Session, elapsed: float) -> Resumed:
-    """What the aggregator hands to the next gateway."""
+    """What the aggregator sends to the next gateway."""
     history = History(encode(session.opened), session.log, session.kept)
     return Resumed(session.id, session.opened.token_digest, history, elapsed=elapsed)
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("base", [50_000.0, 3.0, 1e7], ids=["same machine", "rebooted", "other"])
-async def test_the_next_gateway_continues_the_sessions_time(step: float, base: float) -> None:
+async def test_the_next_gateway_continues_the_time_of_the_session(step: float, base: float) -> None:
     """It adds what the aggregator has measured, whatever its own monotonic clock reads."""
     first = Cell(SettableClock())
     session = first.begin()
@@ -154,7 +154,7 @@ async def test_the_next_gateway_continues_the_sessions_time(step: float, base: f
     judged = second.judge(resumed)
     assert judged.at - session.opened.at == pytest.approx(15.0, abs=1e-5)
     assert judged.wall == second.clock.wall_time
-    assert judged.prompted is None, "it was another gateway that sent the answer before"
+    assert judged.prompted is None, "another gateway sent the previous answer"
     assert second.sweep_after(44.9) == []
     assert second.sweep_after(0.2) == ["session too long"]
 

@@ -1,4 +1,4 @@
-"""How sessions end is counted, and by what they are judged is kept."""
+"""How ended sessions are counted, and what is recorded about their judging."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.store_cell import RESULT
 
 
 class Listener:
-    """A client that is there."""
+    """A connected client."""
 
     def send(self, text: str) -> None:
         pass
@@ -56,7 +56,7 @@ ENDINGS = {
 async def test_a_client_that_leaves_before_a_verdict_is_not_refused(
     sessions: Sessions, ending: str
 ) -> None:
-    """Counted as ``left``; what was judged counts as it was judged, also when the client goes."""
+    """It counts as ``left``. A judged session counts as judged, even if the client then leaves."""
     reason, stays, seq, accepted, expected = ENDINGS[ending]
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     if stays:
@@ -66,7 +66,7 @@ async def test_a_client_that_leaves_before_a_verdict_is_not_refused(
     verdict = Judgement(
         session.id, seq, Profile.PASSIVE, "", final=True, accepted=accepted, result=RESULT
     )
-    for _ in range(2):  # a repetition counts no more
+    for _ in range(2):  # a repetition does not count
         sessions.receive(verdict)
     grown = {name: count - before[name] for name, count in outcomes().items()}
     assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
@@ -74,7 +74,7 @@ async def test_a_client_that_leaves_before_a_verdict_is_not_refused(
 
 @pytest.mark.parametrize("required", [False, True])
 async def test_required_audit_records_must_be_writable(required: bool) -> None:
-    """Until the aggregator reports that they are written, and while they are not."""
+    """Otherwise sessions are refused, and so are those before the aggregator's first report."""
     plugin = {"isEnabled": True, "args": {"required": required}}
     sessions = quiet_sessions(Config.model_validate({"MIDDLEWARES": {"WS": {"Audit": plugin}}}))
 
@@ -93,7 +93,7 @@ async def test_required_audit_records_must_be_writable(required: bool) -> None:
 
 
 async def test_a_replay_names_the_plugins_that_judged_the_session(sessions: Sessions) -> None:
-    """Each aggregator names its plugins; the next one gets the last name."""
+    """Each aggregator names its plugins; the next one gets the previous name."""
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     for name in ("first", "second"):
         sessions.receive(Opened(session.id, Profile.PASSIVE, name))
@@ -106,7 +106,7 @@ def begin(sessions: Sessions, address: str) -> Session:
 
 
 async def test_an_ipv6_network_is_one_address() -> None:
-    """A client that has a /64 gets no more sessions by changing its address within it."""
+    """A client with a /64 gets no more sessions by changing its address within it."""
     sessions = made(sessionsPerAddress=2)
     for host in (1, 2):
         begin(sessions, f"2001:db8::{host}")
@@ -115,8 +115,8 @@ async def test_an_ipv6_network_is_one_address() -> None:
     begin(sessions, "2001:db8:0:1::1")
 
 
-async def test_only_sessions_under_way_count_for_an_address() -> None:
-    """A kiosk whose people had their verdicts is not held up until those are forgotten."""
+async def test_only_running_sessions_count_for_an_address() -> None:
+    """A kiosk with decided sessions need not wait until they are forgotten."""
     sessions = made(sessionsPerAddress=2)
     first = begin(sessions, "192.0.2.1")
     begin(sessions, "192.0.2.1")
@@ -130,7 +130,7 @@ async def test_only_sessions_under_way_count_for_an_address() -> None:
 
 
 async def test_a_session_counts_where_its_client_is() -> None:
-    """One that is resumed from another address leaves its place at the first."""
+    """One that is resumed from another address frees its place at the first."""
     sessions = made(sessionsPerAddress=1)
     session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
     assert await sessions.resume(session.id, token, "192.0.2.2") is session

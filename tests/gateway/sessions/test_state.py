@@ -1,4 +1,4 @@
-"""The table of a session's states is whole, and the documentation shows it."""
+"""The table of a session's states is complete, and the documentation shows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIAGRAM = Path(__file__).parents[3] / "docs" / "session-states.svg"
 
 
 def drawn() -> dict[State, dict[Event, State]]:
-    """The table that the diagram shows: events within a state, and arrows between states."""
+    """The table in the diagram: events within a state, and arrows between states."""
     table: dict[State, dict[Event, State]] = {}
     groups = ElementTree.parse(DIAGRAM).getroot().findall("{*}g")
     for group in groups:
@@ -48,7 +48,7 @@ def test_the_documentation_shows_the_table() -> None:
 
 
 def test_every_state_is_in_the_table() -> None:
-    """And can be reached from the first one."""
+    """It can be reached from the first one."""
     reached, new = set(), {State.OPENING}
     while new:
         reached |= new
@@ -58,14 +58,14 @@ def test_every_state_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("state", list(State)[:-1], ids=lambda state: state.name)
 def test_a_session_can_always_end(state: State) -> None:
-    """The gateway may lose it to another one at any moment; nothing happens after that."""
+    """Another gateway may take it over at any moment; nothing happens after that."""
     assert TRANSITIONS[state]["end"] is State.ENDED
     assert TRANSITIONS[State.ENDED] == {}
 
 
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
 def test_a_verdict_is_final(state: State) -> None:
-    """From a verdict on a session is released or ends, and no frame of it starts."""
+    """After a verdict a session is released or ends, and none of its frames starts."""
     after = {State.DECIDED, State.RELEASED, State.ENDED}
     if state in after:
         assert set(TRANSITIONS[state].values()) <= after

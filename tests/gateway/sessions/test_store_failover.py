@@ -1,4 +1,4 @@
-"""A failover to a replica that lags: a living gateway writes again what the new master lacks."""
+"""A failover to a lagging replica: a running gateway writes again what the new master lacks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFUSED = '{"isOk": false}'
 
 @contextlib.asynccontextmanager
 async def sentinel(master: RedisServer, folder: Path) -> AsyncIterator[str]:
-    """Run one sentinel, which alone decides on a failover; its address."""
+    """Run one sentinel, which alone decides on a failover; yield its address."""
     port = free_port()
     settings = folder / "sentinel.conf"
     settings.write_text(
@@ -46,20 +46,20 @@ def gateway(address: str, folder: Path) -> Gateway:
 
 
 def frames_at(server: RedisServer) -> int:
-    """Judged frames of the session that a server has."""
+    """Return the number of judged frames of the session on a server."""
     with server.client() as client:
         return int(client.llen(f"lunapass:session:{{{ID}}}:log"))
 
 
 def stop_replication(master: RedisServer) -> None:
-    """Cut the replica off, and let it not come back: from now on it lags."""
+    """Disconnect the replica permanently, so that it lags from now on."""
     with master.client() as client:
         client.execute_command("ACL", "SETUSER", "default", "-psync", "-sync", "-replconf")
         client.execute_command("CLIENT", "KILL", "TYPE", "replica")
 
 
 async def close(gateway: Gateway) -> None:
-    """Close the store, and what redis-py leaves open: its connections to the sentinels."""
+    """Close the store and the connections to the sentinels that redis-py leaves open."""
     await gateway.store.close()
     pool = gateway.store._redis.connection_pool
     for client in pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ async def close(gateway: Gateway) -> None:
 
 
 async def take(gateway: Gateway) -> Stored:
-    """Ask for the session until it may be taken over."""
+    """Request the session until it may be taken over."""
     deadline = time.monotonic() + 60
     while (stored := await gateway.store.take(ID, digest(TOKEN))) is None:
         assert time.monotonic() < deadline, "the session cannot be taken over"
@@ -76,7 +76,7 @@ async def take(gateway: Gateway) -> Stored:
 
 
 async def test_a_refusal_that_the_new_master_lacks_stands(tmp_path: Path) -> None:
-    """Another gateway finds the verdict, though it was on the dead master alone."""
+    """Another gateway finds the verdict, although only the dead master had it."""
     with running_redis() as master, running_redis() as replica:
         with replica.client() as client:
             client.replicaof("127.0.0.1", str(master.port))

@@ -1,4 +1,4 @@
-"""Frames kept until their side effects are done: what is needed, no more, within the bound."""
+"""Frames are retained until their side effects are done, only if needed and within a limit."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def session(number: int = 0) -> Session:
     return Session(opened.session, opened, "192.0.2.7", TokenBucket(1, 1), 0.0)
 
 
-def test_frames_are_kept_until_they_are_settled() -> None:
-    """A mark lets go everything up to it; a late lower one changes nothing."""
+def test_frames_are_retained_until_they_are_settled() -> None:
+    """A mark releases everything up to it; a late lower one changes nothing."""
     kept, one = Unsettled(LOGGED, 100), session()
     for seq in (1, 3, 4):
         kept.keep(one, frame(seq, 10))
@@ -50,8 +50,8 @@ def test_frames_are_kept_until_they_are_settled() -> None:
     assert (one.unsettled, one.settled, kept.bytes) == ({}, END, 0)
 
 
-def test_what_does_not_fit_is_not_kept_and_counted() -> None:
-    """The bound is one for all sessions; settling and forgetting make room."""
+def test_frames_over_the_limit_are_dropped_and_counted() -> None:
+    """All sessions share one limit; settling and forgetting free memory."""
     kept, one, two = Unsettled(LOGGED, 100), session(1), session(2)
     before = metrics.totals(metrics.UNKEPT)[""]
     kept.keep(one, frame(1, 60))
@@ -63,8 +63,8 @@ def test_what_does_not_fit_is_not_kept_and_counted() -> None:
     assert (list(two.unsettled), kept.bytes) == ([2], 100)
 
 
-def test_nothing_is_kept_where_no_plugin_needs_it() -> None:
-    """Without FileLogger and VideoRedis a frame is gone with its verdict."""
+def test_no_frame_is_retained_without_a_plugin() -> None:
+    """Without FileLogger and VideoRedis a frame is released with its verdict."""
     kept, one = Unsettled(plugins("Callbacks"), 100), session()
     kept.keep(one, frame(1, 10))
     assert (one.unsettled, kept.bytes) == ({}, 0)
@@ -78,10 +78,10 @@ def test_nothing_is_kept_where_no_plugin_needs_it() -> None:
         (["FileLogger", "VideoRedis"], bytes(10)),
     ],
 )
-def test_a_frame_that_passed_is_kept_as_its_plugins_need_it(
+def test_a_passed_frame_is_retained_in_the_forms_that_plugins_need(
     names: list[str], received: bytes | None
 ) -> None:
-    """The JPEG of its judged pixels, and what the client sent only for FileLogger; both count."""
+    """The JPEG of its judged pixels, and the received bytes only for FileLogger; both count."""
     kept, one = Unsettled(plugins(*names), 100), session()
     kept.keep(one, frame(1, 10, b"jpeg"))
     assert one.unsettled == {1: FramePictures(received, shot(1, b"jpeg"))}

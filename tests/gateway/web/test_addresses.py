@@ -41,7 +41,7 @@ def test_a_limit_counts_an_ipv6_network_as_one(first: str, second: str, same: bo
     assert (limit_key(first) == limit_key(second)) is same
 
 
-def test_a_digest_shows_no_address() -> None:
+def test_a_digest_does_not_reveal_the_address() -> None:
     """It depends on address and key; gateways with the same key get the same one."""
     one = address_digest(b"k", "192.0.2.1")
     assert one == address_digest(b"k", "192.0.2.1")

@@ -27,7 +27,7 @@ def admission(
     clock: Clock = SYSTEM,
     **settings: Any,
 ) -> Admission:
-    """Admission of a service at ``HOST``; settings of [LUNA_PASS], except ``limits``."""
+    """Admission of a service at ``HOST`` with settings of [LUNA_PASS], except ``limits``."""
     limits = settings.pop("limits", {})
     plugin = {"BasicAuth": {"isEnabled": auth is not None, "args": auth or {}}}
     config = Config.model_validate(
@@ -48,12 +48,12 @@ def status(asked: Admission, visitor: Visit) -> int:
 
 
 def test_clients_are_admitted_while_there_is_room() -> None:
-    """With room and within the rates, no client is refused."""
+    """Under the limits no client is refused."""
     assert status(admission(), visit()) == 0
 
 
 def test_it_refuses_while_draining() -> None:
-    """A stopping gateway answers 503, so that the balancer tries another."""
+    """A stopping gateway answers 503, so that the load balancer tries another."""
     ending = admission()
     ending.drain()
     assert status(ending, visit()) == 503
@@ -64,7 +64,7 @@ def test_it_refuses_when_full() -> None:
     assert status(admission(room=False), visit()) == 503
 
 
-def test_it_refuses_a_rush() -> None:
+def test_it_refuses_a_burst() -> None:
     """A burst of twice the rate is accepted; the next handshake is refused."""
     rushed = admission(limits={"handshakesPerSecond": 1.0})
     assert [status(rushed, visit()) for _ in range(3)] == [0, 0, 429]
@@ -84,12 +84,12 @@ def test_it_refuses_a_rush() -> None:
     ],
 )
 def test_it_refuses_another_host(fields: list[tuple[str, str]], expected: int) -> None:
-    """For any page: a rebound site's requests have the site's host name."""
+    """The page does not matter: requests of a rebound site have the site's host name."""
     assert status(admission(), visit("/ws", *fields)) == expected
 
 
 def test_a_host_in_the_request_line_counts() -> None:
-    """And the Host header is ignored."""
+    """The Host header is then ignored."""
     assert status(admission(), visit(f"http://{HOST}/ws", Host="evil.example")) == 0
     assert status(admission(), visit("http://evil.example/ws")) == 421
 
@@ -104,7 +104,7 @@ def test_a_host_in_the_request_line_counts() -> None:
         ("https", "", 0),
     ],
 )
-def test_behind_a_proxy_the_page_s_scheme_is_that_of_the_service(
+def test_behind_a_proxy_page_and_service_need_the_same_scheme(
     page: str, proto: str, expected: int
 ) -> None:
     """An http page is not an https service's own, even with the same host and port."""
@@ -127,12 +127,12 @@ def test_behind_a_proxy_the_page_s_scheme_is_that_of_the_service(
     ],
 )
 def test_listed_pages_may_connect(listed: str, origin: str, expected: int) -> None:
-    """In every spelling of list and header."""
+    """Every spelling of the list and of the header works."""
     assert status(admission(origins=[listed]), visit(Origin=origin)) == expected
 
 
 def test_a_refused_page_may_read_its_refusal_and_no_other() -> None:
-    """A browser says nothing of it to the page's WebSocket, so the library asks by HTTP."""
+    """A browser hides the answer from the page's WebSocket, so the library asks by HTTP."""
     page = visit(Origin="https://other.example")
     refused = admission().upgrade(page)
     assert refused is not None
@@ -152,7 +152,7 @@ def test_the_page_of_basic_auth_may_connect() -> None:
     assert status(guarded, visit()) == 403
 
 
-def test_a_stranger_s_flood_costs_the_others_nothing() -> None:
+def test_a_flood_of_one_client_does_not_affect_others() -> None:
     """400 upgrades a second from one address for a minute: 44 kiosks are never refused."""
     clock = SettableClock()
     guarded = admission(clock=clock)
@@ -172,7 +172,7 @@ def test_a_stranger_s_flood_costs_the_others_nothing() -> None:
     [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Authorization": WRONG}, {}],
     ids=["host", "origin", "wrong-password", "no-password"],
 )
-def test_cheap_refusals_take_no_handshake(headers: dict[str, str]) -> None:
+def test_cheap_refusals_use_no_handshake(headers: dict[str, str]) -> None:
     """Any number of refused clients leaves all handshakes to the others."""
     guarded = admission(auth=PASSWORD, limits={"handshakesPerSecond": 1.0})
     for number in range(1000):
@@ -207,7 +207,7 @@ def test_a_refusal_is_counted_by_its_reason(reason: str) -> None:
     """Each reason has its own metric label."""
     settings, headers = REFUSED[reason]
     guarded = admission(**settings)
-    guarded.upgrade(visit(**headers))  # which takes what there is only one of
+    guarded.upgrade(visit(**headers))  # uses up the only one
     before = metrics.totals(metrics.REQUESTS_REFUSED, "reason")
     assert status(guarded, visit(**headers)) >= 400
     after = metrics.totals(metrics.REQUESTS_REFUSED, "reason")
@@ -225,7 +225,10 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
 def test_a_refusal_is_logged_once_for_each_address_and_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With origin and host, cleaned and shortened; the next line has the number of skipped ones."""
+    """The line has origin and host, cleaned and shortened.
+
+    The next has the number of skipped ones.
+    """
     clock = SettableClock()
     guarded = admission(clock=clock)
     for _ in range(61):
@@ -288,7 +291,7 @@ REMEDIES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", REMEDIES)
-def test_development_says_which_setting_would_allow_it(
+def test_development_names_the_setting_that_would_allow_it(
     what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The production log does not."""
@@ -301,7 +304,7 @@ def test_development_says_which_setting_would_allow_it(
 
 
 def test_a_foreign_host_gets_no_page() -> None:
-    """HTTP is refused like the upgrade, with the name of the setting."""
+    """HTTP is refused like the upgrade, and the answer names the setting."""
     guarded = admission()
     assert guarded.foreign(visit("/statistics")) is None
     refused = guarded.foreign(visit("/statistics", Host="evil.example", peer="127.0.0.1"))

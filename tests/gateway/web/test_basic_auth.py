@@ -48,7 +48,7 @@ def status(auth: BasicAuth, *fields: tuple[str, str], address: str = ADDRESS) ->
     return refused.response.status_code if refused else 0
 
 
-def test_the_right_pair_is_admitted() -> None:
+def test_correct_credentials_are_admitted() -> None:
     """A password may contain a colon and any script; the scheme is case-insensitive."""
     assert status(password_only(), RIGHT) == 0
     assert status(password_only(), basic("kiosk:pass:wörd", "bAsIc")) == 0
@@ -76,8 +76,8 @@ def test_the_right_pair_is_admitted() -> None:
         [("Cookie", "Authorization=" + RIGHT[1])],
     ],
 )
-def test_everything_else_is_asked_again(fields: list[tuple[str, str]]) -> None:
-    """401 with the challenge, for which a browser asks its user."""
+def test_missing_or_malformed_credentials_are_challenged(fields: list[tuple[str, str]]) -> None:
+    """401 has the challenge, for which a browser asks its user."""
     refused = password_only().challenge(request(*fields), ADDRESS)
     assert refused is not None
     assert refused.status_code == 401
@@ -85,8 +85,8 @@ def test_everything_else_is_asked_again(fields: list[tuple[str, str]]) -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_other_pair_is_admitted(pair: str) -> None:
-    """For any other value."""
+def test_wrong_credentials_are_refused(pair: str) -> None:
+    """Any other value is."""
     field = ("Authorization", "Basic " + base64.b64encode(pair.encode("utf-8", "replace")).decode())
     assert status(password_only(), field) == (0 if pair == "kiosk:pass:wörd" else 401)
 
@@ -119,7 +119,7 @@ def test_no_other_pair_is_admitted(pair: str) -> None:
     ],
 )
 def test_no_other_page_is_admitted(origins: list[str]) -> None:
-    """403, even with the right password."""
+    """403, even with the correct password."""
     auth = password_only(origin=ORIGIN)
     assert status(auth, RIGHT, *(("Origin", origin) for origin in origins)) == 403
     assert status(plugin(origin=ORIGIN), *(("Origin", origin) for origin in origins)) == 403
@@ -142,8 +142,10 @@ def test_no_other_page_is_admitted(origins: list[str]) -> None:
         ("[2001:db8::1]:8321", "http://[2001:db8::1]", False),
     ],
 )
-def test_the_page_may_be_written_in_any_way(configured: str, sent: str, admitted: bool) -> None:
-    """An origin, or an address or domain alone, which means http and https at any port."""
+def test_the_page_may_be_an_origin_an_address_or_a_domain(
+    configured: str, sent: str, admitted: bool
+) -> None:
+    """An address or domain alone means http and https at any port."""
     assert status(plugin(origin=configured), ("Origin", sent)) == (0 if admitted else 403)
 
 
@@ -156,7 +158,10 @@ def test_the_right_page_still_needs_the_password() -> None:
 
 
 def test_guessing_is_slowed_by_address() -> None:
-    """After some wrong attempts 429, even for a right one; other addresses are not affected."""
+    """After some wrong attempts 429, even with the correct one.
+
+    Other addresses are not affected.
+    """
     clock = SettableClock()
     auth = password_only(clock=clock, wrongTries=3, wrongTriesPerMinute=6.0)
     answers = [status(auth, basic(f"kiosk:{guess}")) for guess in range(10)]
@@ -164,22 +169,22 @@ def test_guessing_is_slowed_by_address() -> None:
     refused = auth.challenge(request(RIGHT), ADDRESS)
     assert refused is not None
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "11")
-    assert status(auth) == 401  # who sends no password guesses nothing
+    assert status(auth) == 401  # a request without a password is no guess
     assert status(auth, RIGHT, address="192.0.2.8") == 0
     clock.advance(11)
     assert status(auth, RIGHT) == 0
     assert [status(auth, basic("kiosk:x")) for _ in range(2)] == [401, 429]
 
 
-def test_asking_without_a_password_costs_no_try() -> None:
-    """Browsers first request without one; right passwords cost nothing either."""
+def test_a_request_without_a_password_is_no_attempt() -> None:
+    """Browsers send one first; correct passwords cost nothing either."""
     auth = password_only(wrongTries=1)
     assert [status(auth) for _ in range(20)] == [401] * 20
     assert [status(auth, RIGHT) for _ in range(20)] == [0] * 20
 
 
-def test_off_it_refuses_no_one_and_opens_nothing() -> None:
-    """Its arguments count only when it is on; private paths stay closed."""
+def test_a_disabled_plugin_refuses_and_opens_nothing() -> None:
+    """Its arguments apply only when it is on; private paths stay closed."""
     args = {"username": "kiosk", "password": "p", "origin": ORIGIN}
     auth = BasicAuth(
         PluginSection[BasicAuthArgs].model_validate({"isEnabled": False, "args": args})

@@ -1,4 +1,4 @@
-"""Credentials of other servers."""
+"""Bearer credentials of other servers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def request(*values: str) -> Request:
     return Request("/metrics", headers_of(*(("Authorization", value) for value in values)))
 
 
-def test_the_right_one_is_accepted() -> None:
-    """The scheme's case does not matter."""
+def test_the_correct_credential_is_accepted() -> None:
+    """The scheme is case-insensitive."""
     bearer = Bearer(SecretStr(KEY), METRICS_PLACE)
     assert bearer.is_configured
     assert bearer.is_right(request(f"Bearer {KEY}"))
@@ -29,13 +29,13 @@ def test_the_right_one_is_accepted() -> None:
 @pytest.mark.parametrize(
     "values", [(), ("",), (KEY,), (f"Basic {KEY}",), (f"Bearer {KEY}", f"Bearer {KEY}")]
 )
-def test_any_other_is_not(values: tuple[str, ...]) -> None:
-    """None, two, another scheme."""
+def test_any_other_credential_is_refused(values: tuple[str, ...]) -> None:
+    """None, two, or another scheme."""
     assert not Bearer(SecretStr(KEY), METRICS_PLACE).is_right(request(*values))
 
 
 @pytest.mark.parametrize("key", [None, SecretStr("")])
-def test_without_a_configured_one_none_is_right(key: SecretStr | None) -> None:
+def test_without_a_configured_credential_none_is_accepted(key: SecretStr | None) -> None:
     """An empty credential does not match an absent one."""
     bearer = Bearer(key, METRICS_PLACE)
     assert not bearer.is_configured

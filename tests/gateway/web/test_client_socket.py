@@ -27,12 +27,12 @@ from tests.support.waiting import until
 TEXT, BINARY, CONTINUATION, CLOSE = 1, 2, 0, 8
 
 Sent = tuple[bool, int, int]
-"""A message: whether it is binary, its number of fragments, and of pauses after it."""
+"""A message: whether it is binary, its number of fragments, and the number of pauses after it."""
 messages = st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.integers(0, 2)), max_size=12)
 
 
 def encoded(number: int, binary: bool, fragments: int) -> bytes:
-    """Frames of a message with its number in each fragment."""
+    """Return the frames of a message with its number in each fragment."""
     wire = b""
     for index in range(fragments):
         opcode = (BINARY if binary else TEXT) if index == 0 else CONTINUATION
@@ -67,7 +67,7 @@ async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
         await reader.readuntil(b"\r\n\r\n")
         for number, (binary, fragments, pauses) in enumerate(sent):
             writer.write(encoded(number, binary, fragments))
-            for _ in range(pauses):  # without one, several messages arrive in one piece
+            for _ in range(pauses):  # without a pause several messages arrive in one packet
                 await writer.drain()
                 await asyncio.sleep(0.001)
         writer.write(frame(CLOSE, (1000).to_bytes(2, "big")))
@@ -80,20 +80,20 @@ async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
 @settings(deadline=None, max_examples=60)
 @given(messages)
 def test_every_message_keeps_its_place(sent: list[Sent]) -> None:
-    """Text or image, in any fragments and packets."""
+    """Texts and images, in any fragments and packets."""
     seen, short = asyncio.run(exchange(sent))
     assert seen == [b"<%d>" % n * fragments for n, (_, fragments, _) in enumerate(sent)]
     assert short <= sum(binary and fragments == 1 for binary, fragments, _ in sent)
 
 
-def test_whole_pictures_take_the_short_way() -> None:
-    """If no other message is queued."""
+def test_whole_images_bypass_the_queue() -> None:
+    """They do if no other message is queued."""
     _, short = asyncio.run(exchange([(True, 1, 0)] * 5 + [(True, 1, 1)] * 5))
     assert short == 10
 
 
 async def test_an_ended_connection_is_freed_at_once() -> None:
-    """Without a garbage collection: it may hold megabytes, and collections ignore bytes."""
+    """No garbage collection is needed: it may hold megabytes, and collections ignore bytes."""
     connections: list[weakref.ref[Any]] = []
 
     async def handle(socket: ServerConnection) -> None:
@@ -122,10 +122,10 @@ async def test_an_ended_connection_is_freed_at_once() -> None:
 
 
 @pytest.mark.parametrize("before", [b"", frame(9, b"")], ids=["alone", "after a ping"])
-async def test_a_picture_that_was_taken_is_held_by_nothing(before: bytes) -> None:
-    """An idle connection does not hold its last frame until the next one arrives.
+async def test_a_delivered_image_is_freed(before: bytes) -> None:
+    """An idle connection does not keep its last frame until the next one arrives.
 
-    After a ping in the same bytes, the library parses the frame, and its parser holds it.
+    After a ping in the same bytes, the library parses the frame, and its parser keeps it.
     """
     ready, taken = asyncio.Event(), asyncio.Event()
 
@@ -205,7 +205,7 @@ async def test_a_request_gets_one_answer_and_no_log_line(wire: bytes, status: in
     assert lines == []
 
 
-async def test_an_unfit_head_request_is_answered_without_a_body() -> None:
+async def test_an_invalid_head_request_is_answered_without_a_body() -> None:
     """A client would take a body after HEAD for the next answer."""
     head, _, body = (await answer_to(b"HEAD / HTTP/1.1\r\nX-A: \x01\r\n\r\n")).partition(
         b"\r\n\r\n"
@@ -215,8 +215,8 @@ async def test_an_unfit_head_request_is_answered_without_a_body() -> None:
     assert body == b""
 
 
-async def test_a_body_without_end_is_cut() -> None:
-    """The answer arrives, and what follows is not read forever."""
+async def test_an_endless_body_is_cut_off() -> None:
+    """The answer arrives, and the rest is not read forever."""
 
     async def handle(socket: ServerConnection) -> None:
         await socket.wait_closed()
@@ -238,7 +238,7 @@ async def test_a_body_without_end_is_cut() -> None:
         writer.close()
 
 
-async def test_frames_behind_the_upgrade_follow_the_answer() -> None:
+async def test_frames_sent_with_the_upgrade_request_are_delivered() -> None:
     """A client that does not wait for the answer loses nothing, in one packet or two."""
     seen: list[str | bytes] = []
 

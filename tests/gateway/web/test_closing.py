@@ -1,4 +1,4 @@
-"""A verdict reaches a client on a slow line; one that takes nothing is cut."""
+"""A verdict reaches a client on a slow line; a client that reads nothing is disconnected."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ READ_SECONDS = 0.25
 
 @contextlib.asynccontextmanager
 async def decided(size: int) -> AsyncIterator[tuple[int, ClientSockets]]:
-    """Port and sockets of a service that decides at once, by a RESULT of so many bytes.
+    """Yield port and sockets of a service that decides at once, with a RESULT of this many bytes.
 
-    Its send buffer is small, as it is on a slow line; on loopback it would take all at once.
+    Its send buffer is small, as on a slow line; on loopback it would take everything at once.
     """
     config = Config()
 
@@ -60,7 +60,7 @@ async def decided(size: int) -> AsyncIterator[tuple[int, ClientSockets]]:
 
 
 async def connected(port: int) -> socket.socket:
-    """A client with a small receive buffer that has sent CONNECT."""
+    """Return a client with a small receive buffer that has sent CONNECT."""
     loop = asyncio.get_running_loop()
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -71,7 +71,7 @@ async def connected(port: int) -> socket.socket:
 
 
 async def read_all(line: socket.socket, rate: int) -> bytes:
-    """What arrives until the connection's end or Close, read at so many bytes a second."""
+    """Read until the connection's end or Close, at this many bytes a second."""
     loop = asyncio.get_running_loop()
     close = int(CloseCode.VERDICT).to_bytes(2, "big") + b"verdict given"
     data = b""
@@ -86,15 +86,15 @@ async def read_all(line: socket.socket, rate: int) -> bytes:
 
 
 async def until_cut(sockets: ClientSockets) -> None:
-    """Await the moment at which the service has no socket open."""
+    """Wait until the service has no socket open."""
     while sockets.open:  # noqa: ASYNC110  # a plain count, without an event
         await asyncio.sleep(READ_SECONDS)
 
 
 async def test_a_slow_client_gets_its_result() -> None:
-    """At 64 kbit/s, for longer than any fixed short time, with its close code.
+    """At 64 kbit/s it takes longer than any short fixed timeout, and its close code arrives.
 
-    CONNECTED announces it, since it was given before, and so does the HEARTBEAT before it.
+    CONNECTED announces the RESULT of a decided session, and so does the HEARTBEAT before it.
     """
     size = 120_000
     async with decided(size) as (port, _):
@@ -105,8 +105,8 @@ async def test_a_slow_client_gets_its_result() -> None:
     assert data.endswith(b"verdict given")
 
 
-async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though its verdict is not written, the service ends the connection by itself."""
+async def test_a_client_that_stops_reading_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service ends the connection by itself, although its verdict is not written."""
     monkeypatch.setattr(closing, "PROXY_STEP", 0)
     monkeypatch.setattr(closing, "STALL_SECONDS", 1.0)
     async with decided(500_000) as (port, sockets):
@@ -117,8 +117,8 @@ async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatc
                 await until_cut(sockets)
 
 
-def test_progress_extends_and_a_standstill_ends() -> None:
-    """Each byte taken starts the time again; new unread bytes do not."""
+def test_progress_extends_the_time() -> None:
+    """Each byte read restarts the time; new unread bytes do not."""
     limit = ClosingTimeLimit(100, 0, 0.0)
     assert not limit.is_over(100, STALL_SECONDS - 0.1)
     assert not limit.is_over(99, STALL_SECONDS)
@@ -126,15 +126,15 @@ def test_progress_extends_and_a_standstill_ends() -> None:
     assert limit.is_over(99, 2 * STALL_SECONDS)
 
 
-def test_what_a_proxy_has_taken_has_the_time_of_a_slow_line() -> None:
-    """All is acknowledged at once, and nothing more is seen until the client closes."""
+def test_bytes_buffered_by_a_proxy_get_the_time_of_a_slow_line() -> None:
+    """All is acknowledged at once, and nothing more is observed until the client closes."""
     limit = ClosingTimeLimit(0, 40_000, 0.0)
     needed = 40_000 / SLOWEST_LINE
     assert not limit.is_over(0, STALL_SECONDS + needed - 0.1)
     assert limit.is_over(0, STALL_SECONDS + needed)
 
 
-def test_a_client_that_leaves_bytes_untaken_buys_no_time() -> None:
+def test_unread_bytes_do_not_extend_the_time() -> None:
     """Without progress a large message has no more time than one step of a proxy needs."""
     step = STALL_SECONDS + PROXY_STEP / SLOWEST_LINE
     limit = ClosingTimeLimit(300_000, 300_000, 0.0)
@@ -143,15 +143,15 @@ def test_a_client_that_leaves_bytes_untaken_buys_no_time() -> None:
     assert limit.is_over(200_000, 2 * step)
 
 
-def test_one_byte_a_second_does_not_last_for_ever() -> None:
-    """The total bound holds whatever the progress."""
+def test_the_total_time_is_limited() -> None:
+    """It holds for one byte a second, too."""
     limit = ClosingTimeLimit(10_000, 0, 0.0)
     over = [second for second in range(1000) if limit.is_over(10_000 - second, float(second))]
     assert over[0] == MAX_CLOSING_SECONDS
 
 
 def test_a_restart_shortens_the_time() -> None:
-    """From then on progress does not help."""
+    """From then on progress does not extend it."""
     limit = ClosingTimeLimit(100, 0, 0.0)
     limit.end_by(5.0)
     assert not limit.is_over(99, 4.9)

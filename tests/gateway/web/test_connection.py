@@ -1,4 +1,4 @@
-"""Answers to a client: bounded while it does not read, and an end that comes in any case."""
+"""Answers to a client are limited while it does not read, and the connection always ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.quiet_links import QuietLink, quiet_sessions
 
 @dataclass
 class DeafSocket:
-    """A client that never reads: what is sent never arrives."""
+    """A client that never reads, so nothing sent arrives."""
 
     aborted: bool = False
     received_bytes: int = 0
@@ -73,7 +73,7 @@ def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
 
 
 async def test_answers_unread() -> None:
-    """One byte more than queuedBytes breaks the connection, and nothing more is queued."""
+    """One byte more than ``queuedBytes`` breaks the connection, and nothing more is queued."""
     made, socket = connection(queuedBytes=100)
     made.send("x" * 100)
     assert not socket.aborted
@@ -82,7 +82,7 @@ async def test_answers_unread() -> None:
 
 
 def granted(config: Config) -> dict[str, Any]:
-    """Headers of CONNECTED."""
+    """Return the headers of CONNECTED."""
     sessions = quiet_sessions(config)
     session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
     made = Connection(cast(Any, DeafSocket()), sessions, StartTokens(config), config)
@@ -93,7 +93,7 @@ def granted(config: Config) -> dict[str, Any]:
 async def test_connected_has_the_geometry_of_a_frame() -> None:
     """A client draws its outline for the face from the service's own thresholds.
 
-    Without it where the service rotates frames, which the client shows as they are.
+    If the service rotates frames there is none, because the client shows them unrotated.
     """
     thresholds = ThresholdsSection(faceWidth=150)
     upright = Config(LIVENESS=LivenessSection(THRESHOLDS=thresholds))
@@ -109,7 +109,7 @@ async def test_connected_has_the_geometry_of_a_frame() -> None:
 
 
 async def test_an_idle_client_is_closed() -> None:
-    """Silence longer than idleSeconds ends the connection with its own code."""
+    """Silence longer than ``idleSeconds`` ends the connection with its own code."""
     made, _ = connection(idleSeconds=10.0)
     made.check_idle(made.last_heard + 9)
     assert made.close_code is None
@@ -118,8 +118,8 @@ async def test_an_idle_client_is_closed() -> None:
 
 
 @pytest.mark.parametrize(("rate", "closed"), [(8000, False), (2000, False), (500, True)])
-async def test_a_frame_that_is_still_coming_is_no_silence(rate: int, closed: bool) -> None:
-    """At 64 kbit/s a frame may take longer than idleSeconds; one that drips buys no time."""
+async def test_a_slow_frame_is_no_silence(rate: int, closed: bool) -> None:
+    """At 64 kbit/s a frame may take longer than ``idleSeconds``; a trickle gains no time."""
     made, socket = connection(idleSeconds=10.0)
     for seconds in range(60):
         socket.received_bytes = seconds * rate
@@ -127,8 +127,8 @@ async def test_a_frame_that_is_still_coming_is_no_silence(rate: int, closed: boo
     assert (made.close_code is CloseCode.IDLE) == closed
 
 
-async def test_a_frame_that_stops_coming_is_silence() -> None:
-    """The time that its bytes have bought is used up."""
+async def test_a_stalled_frame_is_silence() -> None:
+    """The time gained by its bytes is used up."""
     made, socket = connection(idleSeconds=10.0)
     socket.received_bytes = 40_000
     made.check_idle(made.last_heard + 29)
@@ -138,7 +138,7 @@ async def test_a_frame_that_stops_coming_is_silence() -> None:
 
 
 async def test_bytes_are_counted_not_characters() -> None:
-    """A text of 60 characters with two bytes each is over a bound of 100 bytes."""
+    """A text of 60 characters with two bytes each exceeds a limit of 100 bytes."""
     made, socket = connection(queuedBytes=100)
     made.send("é" * 50)
     assert not socket.aborted
@@ -148,7 +148,7 @@ async def test_bytes_are_counted_not_characters() -> None:
 
 @pytest.mark.parametrize(("size", "announced"), [(ANNOUNCED_BYTES, False), (267_000, True)])
 async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
-    """By the HEARTBEAT before it, which has its bytes: a browser sees no part of a message."""
+    """The HEARTBEAT before it has its size, because a browser does not see partial messages."""
     sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
@@ -164,8 +164,8 @@ async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
     assert before == ([heartbeat] if announced else [])
 
 
-async def test_a_verdict_is_never_too_much() -> None:
-    """RESULT is written, in order, though it and what waits exceed queuedBytes together."""
+async def test_a_verdict_may_exceed_the_queue() -> None:
+    """RESULT is written, in order, even if the total exceeds ``queuedBytes``."""
     config = Config(LIMITS=LimitsSection(queuedBytes=100))
     sessions = quiet_sessions(config)
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
@@ -183,12 +183,12 @@ async def test_a_verdict_is_never_too_much() -> None:
 
 
 @pytest.mark.parametrize("before", [[], [Codec.encode(Command.HEARTBEAT)] * 3])
-async def test_a_fault_with_a_frame_closes_with_1011(
+async def test_an_error_in_a_frame_closes_with_1011(
     before: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By itself or behind other messages: closed in order and logged, without a RESULT or ERROR.
+    """Alone or after other messages: closed in order and logged, without a RESULT or ERROR.
 
-    The session waits for its client to come back.
+    The session waits for its client to return.
     """
     config = Config()
 
@@ -213,7 +213,7 @@ async def test_a_fault_with_a_frame_closes_with_1011(
             await client.recv()
             for message in (*before, b"picture"):
                 await client.send(message)
-            with contextlib.suppress(ConnectionClosedError):  # which 1011 counts as
+            with contextlib.suppress(ConnectionClosedError):  # 1011 raises it
                 async for text in client:
                     assert "secret" not in str(text)
     assert (client.close_code, client.close_reason) == (CloseCode.INTERNAL, "")
@@ -222,8 +222,8 @@ async def test_a_fault_with_a_frame_closes_with_1011(
     assert session.outlet is None
 
 
-async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
-    """Resumptions used up before the verdict do not keep RESULT from the client."""
+async def test_resumptions_are_counted_anew_after_the_verdict() -> None:
+    """Resumptions used up before the verdict do not withhold RESULT from the client."""
     sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
 
@@ -251,10 +251,10 @@ async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
         ({}, {"sessionsPerAddress": 1}, "session.too-many"),
     ],
 )
-async def test_a_session_that_is_refused_uses_no_start_token_up(
+async def test_a_refused_session_does_not_use_its_start_token(
     headers: dict[str, Any], limits: dict[str, int], code: str
 ) -> None:
-    """The token counts once, so it is used only when nothing else prevents the session."""
+    """A token is valid once, so it is used only when nothing else prevents the session."""
     start = {"StartToken": {"isEnabled": True, "args": {"key": "s" * 32}}}
     config = Config.model_validate({"LIMITS": limits, "MIDDLEWARES": {"REQUEST": start}})
     used: list[StartGrant] = []

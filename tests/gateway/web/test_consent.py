@@ -1,4 +1,4 @@
-"""A session starts only with consent to the current text, and the consent goes with it."""
+"""A session starts only with consent to the current text, and the consent is recorded with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSION = "2026-11"
 
 
 def test_the_example_turns_it_on() -> None:
-    """The section in the docs requires its version; by default none is required."""
+    """The section in the docs requires its version; the default requires none."""
     config = Config.model_validate(toml_example("plugins.md", "[MIDDLEWARES.REQUEST.Consent]"))
     assert required_version(config) == VERSION
     assert required_version(Config()) is None
@@ -37,8 +37,8 @@ def test_the_example_of_the_page_has_the_same_version(tmp_path: Path) -> None:
     assert json.loads(files["/page.json"].body)["consent"]["texts"].keys() >= {"en"}
 
 
-def test_consent_goes_with_the_claims_of_the_start_token() -> None:
-    """Both are what the session starts with; the time is in whole seconds."""
+def test_consent_is_added_to_the_claims_of_the_start_token() -> None:
+    """The session starts with both; the time is in whole seconds."""
     start = with_consent(VERSION, '{"sub": "anna"}', {"version": VERSION, "at": NOW})
     consent = {"version": VERSION, "at": int(NOW)}
     assert json.loads(start) == {"sub": "anna", "consent": consent}
@@ -72,14 +72,17 @@ def test_without_the_plugin_nothing_is_recorded(header: Any) -> None:
     ],
 )
 def test_no_session_starts_without_current_consent(header: Any) -> None:
-    """Missing, of another version, or without a time: refused, with the version that is needed."""
+    """It is missing, of another version or without a time.
+
+    The refusal names the required version.
+    """
     with pytest.raises(ProtocolError) as refused:
         with_consent(VERSION, "{}", header)
     assert refused.value.code == "consent.required"
 
 
-def test_the_claims_stay_bounded() -> None:
-    """Claims that fit alone, but not with the consent, are refused here and not by another role."""
+def test_the_size_of_the_claims_is_limited() -> None:
+    """Claims that fit only without the consent are refused here and not by another role."""
     start = json.dumps({"sub": "s" * (MAX_START_CHARS - 20)})
     with pytest.raises(ProtocolError, match="no room"):
         with_consent(VERSION, start, {"version": VERSION, "at": NOW})

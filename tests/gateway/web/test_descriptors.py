@@ -28,22 +28,22 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
-def test_the_bound_is_raised_as_far_as_allowed() -> None:
+def test_the_limit_is_raised_as_far_as_allowed() -> None:
     """A soft limit of 1024 is raised if the hard limit allows more."""
     done = run("limited(256, 4096, connections=1000)")
     assert json.loads(done.stdout) == [1000, 1256, 4096]
     assert "WARNING" not in done.stderr
 
 
-def test_a_bound_that_suffices_is_left_alone() -> None:
+def test_a_sufficient_limit_is_left_alone() -> None:
     """Nothing is logged."""
     done = run("limited(2048, 4096, connections=1000)")
     assert json.loads(done.stdout) == [1000, 1256, 2048]
     assert done.stderr == ""
 
 
-def test_too_low_a_bound_is_reported_with_figures() -> None:
-    """What there is room for, what was wanted, and what would suffice."""
+def test_a_low_limit_is_reported_with_figures() -> None:
+    """What fits, what was wanted, and what would suffice."""
     done = run("limited(256, 400, connections=1000)")
     connections, sockets, bound = json.loads(done.stdout)
     assert 200 < connections < sockets < 400 == bound
@@ -51,8 +51,8 @@ def test_too_low_a_bound_is_reported_with_figures() -> None:
     assert "LIMITS.connections = 1000" in done.stderr
 
 
-def test_next_to_nothing_refuses_the_start() -> None:
-    """A gateway that cannot answer any client does not start."""
+def test_a_tiny_limit_prevents_the_start() -> None:
+    """A gateway that cannot serve any client does not start."""
     done = run("limited(60, 60)")
     assert done.returncode == 1
     assert "ResourceError: ulimit -n is 60" in done.stderr
@@ -79,7 +79,7 @@ print(json.dumps([seen[0], all(seen[10:]), watch.exhausted]))
 """
 
 
-def test_the_end_of_descriptors_is_noticed() -> None:
+def test_exhausted_descriptors_are_detected() -> None:
     """Within a second, logged once a minute, and over when one is free again."""
     done = run(EXHAUST)
     assert json.loads(done.stdout) == [False, True, False]

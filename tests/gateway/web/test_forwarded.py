@@ -70,7 +70,7 @@ def test_the_rightmost_untrusted_address_counts(
     ],
 )
 def test_an_address_is_read_as_proxies_write_it(node: str, expected: str) -> None:
-    """With port, in brackets, in quotes: the node forms of RFC 7239."""
+    """With a port, in brackets or in quotes: the node forms of RFC 7239."""
     found = sender("10.0.0.1", [node])
     assert (found.address, found.unreadable) == (expected, "")
 
@@ -79,8 +79,8 @@ PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_c
 
 
 @given(PRINTABLE, PRINTABLE, PRINTABLE)
-def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: str) -> None:
-    """Any header gives a bounded text that is safe for a log."""
+def test_hostile_headers_give_a_safe_text(nodes: str, proto: str, forwarded: str) -> None:
+    """Any header gives text of limited length that is safe for a log."""
     fields = {"X-Forwarded-For": nodes, "X-Forwarded-Proto": proto, "Forwarded": forwarded}
     headers = headers_of(**{name: value.strip() for name, value in fields.items()})
     found = find_sender("10.0.0.1", headers, PROXIES)
@@ -100,13 +100,13 @@ def test_a_client_without_an_address_is_not_the_proxy(node: str) -> None:
     assert (found.address, found.unreadable) == (node[:64], node[:64])
 
 
-def test_a_name_of_the_proxy_s_own_is_meant_as_one() -> None:
-    """RFC 7239: obfuscated names start with an underscore and are valid."""
+def test_an_obfuscated_name_is_accepted() -> None:
+    """In RFC 7239 such names start with an underscore and are valid."""
     found = sender("10.0.0.1", ["_kiosk7"])
     assert (found.address, found.unreadable) == ("_kiosk7", "")
 
 
-def test_a_name_is_fit_for_a_log() -> None:
+def test_a_name_is_safe_for_a_log() -> None:
     """Unprintable characters are replaced."""
     assert sender("10.0.0.1", ["a\tb\xe9"]).address == "a?b?"
 
@@ -148,12 +148,12 @@ async def test_unreadable_names_are_logged_once_a_minute(
 def test_the_scheme_is_that_of_the_first_proxy(
     peer: str, fields: dict[str, str], scheme: str | None
 ) -> None:
-    """Only from a trusted proxy; without a header the scheme is unknown."""
+    """It must come from a trusted proxy; without a header the scheme is unknown."""
     assert find_sender(peer, headers_of(**fields), PROXIES).scheme == scheme
 
 
-def test_a_proxy_that_is_not_trusted_is_noticed() -> None:
-    """So that the log can name the missing setting."""
+def test_an_untrusted_proxy_is_detected() -> None:
+    """The log can then name the missing setting."""
     assert sender("203.0.113.5", ["198.51.100.1"]).untrusted
     assert not sender("203.0.113.5", []).untrusted
     assert not sender("10.0.0.1", ["198.51.100.1"]).untrusted

@@ -60,7 +60,7 @@ def test_own_hosts(host: str) -> None:
         "[2001:db8::8]",
     ],
 )
-def test_all_others_are_not(host: str) -> None:
+def test_all_other_hosts_are_refused(host: str) -> None:
     """However similar they are, and whatever they resolve to."""
     assert not have(host)
 
@@ -73,17 +73,17 @@ def test_all_others_are_not(host: str) -> None:
         ("[2001:db8::1]:8321", "2001:db8::1"),
     ],
 )
-def test_the_address_of_arrival_is_read_as_sockets_write_it(host: str, arrived_at: str) -> None:
-    """Mapped into IPv6, or with a zone id."""
+def test_the_local_address_is_read_as_sockets_write_it(host: str, arrived_at: str) -> None:
+    """It may be mapped into IPv6, or have a zone id."""
     assert have(host, arrived_at, [])
 
 
-def test_without_an_address_of_arrival_only_names_are_known() -> None:
-    """For a client that has disconnected, or another kind of socket."""
+def test_without_a_local_address_only_names_are_known() -> None:
+    """The client has disconnected, or the socket is of another kind."""
     assert have("localhost", "", [])
     assert not have("192.168.1.5", "", [])
 
 
-def test_a_star_takes_every_host() -> None:
+def test_a_star_accepts_every_host() -> None:
     """It disables the check."""
     assert have("evil.example", listed=["*"])

@@ -57,8 +57,8 @@ def test_a_private_path_depends_on_the_client(address: str, status: HTTPStatus) 
     assert routes.answer(visit("/metrics", peer=address)).status_code == status
 
 
-def test_a_credential_of_its_own_opens_one_private_path() -> None:
-    """Neither another private path nor anything without it."""
+def test_a_path_credential_opens_only_its_path() -> None:
+    """It opens no other private path, and nothing opens without it."""
     routes = Routes()
     for path in ("/metrics", "/statistics"):
         routes.add(path, lambda _: respond("1\n"), private=True)

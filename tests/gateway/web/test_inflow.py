@@ -1,4 +1,4 @@
-"""Bytes of clients are bounded: in a second by slowing them down, in all by refusing them."""
+"""Bytes of clients are limited: per second by slowing clients down, in total by refusing them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from tests.support.waiting import until
 FIRST, SECOND = "192.0.2.1", "192.0.2.2"
 
 
-def test_an_address_may_hold_what_is_free() -> None:
-    """One gets half of the capacity, and what is left is there for others."""
+def test_an_address_may_hold_as_much_as_is_free() -> None:
+    """One address alone gets half of the capacity, and the rest is left for others."""
     held = HeldBytes(900)
     held.change(FIRST, 400)
     assert held.has_room(FIRST, 50)
@@ -45,7 +45,7 @@ def test_an_address_may_hold_what_is_free() -> None:
 
 
 def test_bytes_are_held_as_long_as_their_owner_lives() -> None:
-    """Then they are free, and the address is forgotten."""
+    """Then they are freed, and the address is forgotten."""
 
     class Owner:
         __hash__ = None  # type: ignore[assignment]  # as a dataclass has it, such as a frame
@@ -62,8 +62,8 @@ def test_bytes_are_held_as_long_as_their_owner_lives() -> None:
     assert (held.total, held._of_address, held._holds) == (0, {}, {})
 
 
-def test_a_connection_over_its_pace_waits() -> None:
-    """Twice the rate at once, then for as long as the bytes need at the rate."""
+def test_a_connection_over_its_rate_waits() -> None:
+    """Twice the rate is read at once; then it waits for as long as the bytes need at the rate."""
     clock = SettableClock()
     limits = LimitsSection(bytesPerSecond=1000.0, bytesPerAddress=1e9)
     meter = Inflow(limits, HeldBytes(10**9), clock=clock).meter(FIRST)
@@ -73,8 +73,8 @@ def test_a_connection_over_its_pace_waits() -> None:
     assert meter.receive(1000) == 0
 
 
-def test_connections_of_an_address_share_its_pace() -> None:
-    """IPv6: those of a /64; another address has a pace of its own."""
+def test_connections_of_an_address_share_its_rate() -> None:
+    """A /64 of IPv6 is one address; another address has its own rate."""
     limits = LimitsSection(bytesPerSecond=1e9, bytesPerAddress=1000.0)
     inflow = Inflow(limits, HeldBytes(10**9), clock=SettableClock())
     assert inflow.meter("2001:db8::1").receive(2000) == 0
@@ -82,8 +82,8 @@ def test_connections_of_an_address_share_its_pace() -> None:
     assert inflow.meter("2001:db8:0:1::1").receive(1000) == 0
 
 
-def test_memory_is_given_back_after_much_was_freed() -> None:
-    """Not for little, and not twice within the pause."""
+def test_memory_is_returned_to_the_system_after_large_frees() -> None:
+    """Not after small ones, and not twice within the pause."""
     held, given = HeldBytes(10**12), list[float]()
     memory = MemoryReturn(held, lambda: given.append(1))
     held.change(FIRST, 3 * RETURN_BYTES)
@@ -108,8 +108,8 @@ def session(address: str) -> Session:
     return Session(opened.session, opened, address, TokenBucket(9, 9), 0.0, Profile.PASSIVE)
 
 
-def test_waiting_frames_are_held_until_they_are_gone() -> None:
-    """Each is counted once; one for which there is no room is dropped, those of others are not."""
+def test_waiting_frames_count_until_they_are_gone() -> None:
+    """Each counts once; a frame that does not fit is dropped, those of others are not."""
     held = HeldBytes(50_000)
     frames = quiet_frames(held=held)
     greedy, other = session(FIRST), session(SECOND)
@@ -132,7 +132,7 @@ def test_waiting_frames_are_held_until_they_are_gone() -> None:
 
 
 def acknowledged(session: Session) -> None:
-    """Let the aggregator know a session at once."""
+    """Have the aggregator acknowledge a session at once."""
     session.acknowledge(Opened(session.id, Profile.PASSIVE))
 
 
@@ -144,7 +144,7 @@ class Cell:
         self.held = HeldBytes(self.config.LIMITS.heldBytes)
         link = QuietLink(acknowledged)
         self.sessions = quiet_sessions(self.config, link, held=self.held)
-        # By a clock that stands still a debt is never paid, however long the test takes.
+        # The clock is stopped, so a debt is never paid, however long the test takes.
         inflow = Inflow(self.config.LIMITS, self.held, clock=SettableClock())
         self.client_sockets = ClientSockets(self.config.LIMITS, 10, inflow)
         self.sockets: list[ClientSocket] = []
@@ -156,7 +156,7 @@ class Cell:
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[ClientConnection]:
-        """A client that has its session."""
+        """Connect a client that has its session."""
         async with serve(
             self._handle,
             "127.0.0.1",
@@ -172,8 +172,8 @@ class Cell:
                 yield client
 
 
-async def test_an_unfinished_message_that_finds_no_room_is_refused() -> None:
-    """With session.full and 1013; its bytes are free at once, and what follows is not read."""
+async def test_an_unfinished_message_over_the_limit_is_refused() -> None:
+    """With session.full and 1013; its bytes are freed at once, and the rest is not read."""
     cell = Cell(heldBytes=50_000)
     async with cell.client() as client:
         message = frame(2, bytes(90_000))
@@ -189,7 +189,7 @@ async def test_an_unfinished_message_that_finds_no_room_is_refused() -> None:
         assert client.close_code == 1013
 
 
-async def test_an_unfinished_message_is_free_once_its_connection_ends() -> None:
+async def test_an_unfinished_message_is_freed_when_its_connection_ends() -> None:
     """Whatever ended it."""
     cell = Cell(heldBytes=1_000_000)
     async with cell.client() as client:
@@ -199,7 +199,7 @@ async def test_an_unfinished_message_is_free_once_its_connection_ends() -> None:
         await until(lambda: cell.held.total == 0)
 
 
-async def test_a_client_over_its_pace_is_read_later() -> None:
+async def test_a_client_over_its_rate_is_read_later() -> None:
     """Nothing it sends is lost, and reading resumes by itself."""
     cell = Cell(bytesPerSecond=200_000.0)
     frames: list[int] = []
@@ -213,8 +213,8 @@ async def test_a_client_over_its_pace_is_read_later() -> None:
         assert paused
 
 
-async def test_messages_that_were_read_are_free() -> None:
-    """Those that waited for the reader of the connection count until it has taken them."""
+async def test_messages_that_were_read_are_freed() -> None:
+    """Messages queued for the connection's reader count until it takes them."""
     cell = Cell()
     async with cell.client() as client:
         for _ in range(3):

@@ -9,7 +9,7 @@ from shared.process.clock import Clock
 from tests.support.log import logged
 
 
-def test_the_library_fills_no_log() -> None:
+def test_the_library_cannot_fill_the_log() -> None:
     """Of 1000 tracebacks a second 10 are logged; the next line has the number of skipped ones."""
     now = 1e9
     name = "tests.library_log"

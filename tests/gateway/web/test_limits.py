@@ -17,7 +17,7 @@ def test_a_bucket_refills_up_to_its_burst() -> None:
     assert bucket.available(1000.0) == 3
 
 
-def test_a_debt_is_paid_in_time() -> None:
+def test_a_debt_is_paid_over_time() -> None:
     """A charge may exceed the tokens; then nothing is admitted until the debt is paid."""
     bucket = TokenBucket(10.0, 20)
     assert bucket.charge(20, 0.0) == 0
@@ -27,7 +27,7 @@ def test_a_debt_is_paid_in_time() -> None:
     assert bucket.admit(3.1)
 
 
-def test_an_address_takes_nothing_from_another() -> None:
+def test_addresses_have_separate_buckets() -> None:
     """Only the flooding address is refused."""
     buckets = AddressBuckets(1.0, 2)
     assert [buckets.admit("192.0.2.1", 0.0) for _ in range(50)] == [True] * 2 + [False] * 48
@@ -35,7 +35,7 @@ def test_an_address_takes_nothing_from_another() -> None:
     assert buckets.admit("192.0.2.1", 1.0)
 
 
-def test_looking_takes_nothing() -> None:
+def test_reading_the_tokens_takes_none() -> None:
     """``available`` neither takes a token nor stores an address."""
     buckets = AddressBuckets(1.0, 2)
     assert buckets.available("192.0.2.1", 0.0) == 2
@@ -50,7 +50,7 @@ def test_an_ipv6_network_has_one_bucket() -> None:
     assert buckets.available("2001:db8:0:1::1", 0.0) == 2
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the least recently used address is discarded."""
     monkeypatch.setattr(limits, "MAX_ADDRESSES", 100)
     buckets = AddressBuckets(0.1, 1)

@@ -54,12 +54,12 @@ def may_connect(origins: list[str], host: str = HOST, scheme: str | None = "http
 
 @pytest.mark.parametrize("origins", ALLOWED, ids=str)
 def test_own_and_listed_pages_may_connect(origins: list[str]) -> None:
-    """In every spelling of origin and list."""
+    """Every spelling of origin and list works."""
     assert may_connect(origins)
 
 
 @pytest.mark.parametrize("origins", REFUSED, ids=ascii)
-def test_all_others_may_not(origins: list[str]) -> None:
+def test_other_pages_may_not_connect(origins: list[str]) -> None:
     """However similar they are."""
     assert not may_connect(origins)
 
@@ -76,8 +76,8 @@ def test_all_others_may_not(origins: list[str]) -> None:
         ("http://localhost:8321", "127.0.0.1:8321", False),
     ],
 )
-def test_a_port_left_out_is_the_scheme_s_own(origin: str, host: str, own: bool) -> None:
-    """On both sides."""
+def test_a_missing_port_is_the_default_of_the_scheme(origin: str, host: str, own: bool) -> None:
+    """This holds on both sides."""
     assert may_connect([origin], host) is own
 
 
@@ -92,13 +92,15 @@ def test_a_port_left_out_is_the_scheme_s_own(origin: str, host: str, own: bool) 
         ("https", None, True),
     ],
 )
-def test_a_page_of_http_is_not_of_an_https_service(page: str, scheme: str, own: bool) -> None:
+def test_an_http_page_does_not_belong_to_an_https_service(
+    page: str, scheme: str, own: bool
+) -> None:
     """An attacker on the network can inject an http page; an unknown scheme counts as https."""
     assert may_connect([f"{page}://pass.example"], "pass.example", scheme) is own
 
 
-def test_without_a_host_no_page_is_the_own() -> None:
-    """Only listed ones may connect then."""
+def test_without_a_host_only_listed_pages_may_connect() -> None:
+    """No page is the service's own then."""
     own = origin_of(["http://pass.example"])
     assert own is not None
     assert not is_own(own, None, "http")

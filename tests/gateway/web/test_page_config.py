@@ -1,4 +1,4 @@
-"""The check of the operator's page.json: what the page cannot use prevents the start."""
+"""The check of the operator's page.json: unusable values prevent the start."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shared.errors import ResourceError
 from tests.support.service import ROOT
 
 
-def test_the_example_of_the_docs_is_right() -> None:
-    """The operator can start from it."""
+def test_the_example_of_the_docs_is_valid() -> None:
+    """An operator can start from it."""
     text = (ROOT / "docs" / "browser.md").read_text()
     (example,) = re.findall(r"^```json\n(\{\n  \"parameters\".*?)^```", text, re.M | re.S)
     check_page_config(example.encode(), None)
@@ -47,7 +47,7 @@ def test_a_value_of_the_wrong_type_is_refused(content: object, place: str) -> No
 
 
 def test_deep_values_are_refused() -> None:
-    """They exhaust the parser's stack, which must not end the start without a message."""
+    """They exhaust the parser's stack, which must not prevent the start without a message."""
     with pytest.raises(ResourceError, match=r"page\.json"):
         check_page_config(b'{"texts": {"de": {"title": ' + b"[" * 9999, None)
 
@@ -56,7 +56,7 @@ def test_deep_values_are_refused() -> None:
     "content",
     ['{"unknown": [1]}', '{"colors": {"light": {"ground": "?"}}}', '{"parameters": {"kiosk": 1}}'],
 )
-def test_what_the_page_ignores_is_accepted(content: str) -> None:
+def test_unknown_keys_are_accepted(content: str) -> None:
     """The page reports unknown keys and colours on its console, and works."""
     check_page_config(content.encode(), None)
 
@@ -69,13 +69,13 @@ def test_what_the_page_ignores_is_accepted(content: str) -> None:
         ('{"consent": {}}', "1"),
     ],
 )
-def test_another_text_is_refused(content: str, version: str | None) -> None:
-    """Else each person would accept a text, and then be refused."""
+def test_another_consent_text_is_refused(content: str, version: str | None) -> None:
+    """Otherwise each person would accept a text, and then be refused."""
     with pytest.raises(ResourceError, match=r"consent\.version is"):
         check_page_config(content.encode(), version)
 
 
 @pytest.mark.parametrize("content", ['{"consent": {"version": "1", "texts": {}}}', "{}"])
-def test_the_same_text_or_none_is_accepted(content: str) -> None:
+def test_the_same_consent_text_or_none_is_accepted(content: str) -> None:
     """The operator's own pages may show it instead."""
     check_page_config(content.encode(), "1")

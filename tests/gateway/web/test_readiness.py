@@ -1,4 +1,4 @@
-"""Answers of ``/readyz`` to a balancer."""
+"""Answers of ``/readyz`` to a load balancer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WELL = {"draining": False, "workers": 2, "wanted": 2, "aggregator": True}
     ],
 )
 def test_it_is_ready_while_frames_can_be_judged(changed: dict[str, Any], text: str) -> None:
-    """Even with too few workers, which is reported."""
+    """It is ready even with too few workers, which it reports."""
     answer = readiness(**(WELL | changed))
     assert (answer.status_code, answer.body.decode()) == (HTTPStatus.OK, text)
 
@@ -38,7 +38,7 @@ def test_it_is_ready_while_frames_can_be_judged(changed: dict[str, Any], text: s
         ),
     ],
 )
-def test_it_says_all_that_is_missing(changed: dict[str, Any], text: str) -> None:
+def test_it_lists_everything_that_is_missing(changed: dict[str, Any], text: str) -> None:
     """Without any of these, no frame can be judged."""
     answer = readiness(**(WELL | changed))
     assert (answer.status_code, answer.body.decode()) == (HTTPStatus.SERVICE_UNAVAILABLE, text)

@@ -16,7 +16,7 @@ MOST = 16_384
 
 
 @given(st.sets(st.integers(1, len(HEAD) - 1)), st.integers(0, len(BEHIND)))
-def test_a_head_is_found_however_it_is_cut(cuts: set[int], behind: int) -> None:
+def test_a_head_is_found_in_any_packets(cuts: set[int], behind: int) -> None:
     """It is returned unchanged, with the bytes that follow it in the last packet."""
     head = RequestHead(MOST)
     edges = [0, *sorted(cuts), len(HEAD)]
@@ -57,8 +57,8 @@ def test_a_head_is_found_however_it_is_cut(cuts: set[int], behind: int) -> None:
     ids=lambda value: ascii(value)[:40],
 )
 @pytest.mark.parametrize("packet", [1_000_000, 100])
-def test_every_unfit_request_has_a_status(request_head: bytes, status: int, packet: int) -> None:
-    """Even byte by byte: a proxy must always get an answer."""
+def test_every_invalid_request_has_a_status(request_head: bytes, status: int, packet: int) -> None:
+    """It has one even byte by byte: a proxy must always get an answer."""
     head = RequestHead(MOST)
 
     def feed_all() -> None:

@@ -1,4 +1,4 @@
-"""GET /sessions/{id}/result: an answer for the relying party, and nothing for anyone else."""
+"""GET /sessions/{id}/result answers the relying party, and nobody else."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def ask(session: str, *fields: tuple[str, str], **more: str) -> Response:
 async def test_the_relying_party_gets_an_answer(
     session: str, status: int, body: dict[str, Any]
 ) -> None:
-    """With the claims of its start token: a client may name another person's session."""
+    """It has the claims of the start token, because a client may name another person's session."""
     answer = await ask(session, Authorization=BEARER)
     assert answer.status_code == status
     assert json.loads(answer.body) == {**body, "session": session, "start": json.loads(START)}
@@ -61,8 +61,8 @@ async def test_the_relying_party_gets_an_answer(
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(json.loads(answer.body))
 
 
-async def test_an_unknown_session_and_a_silent_store_differ() -> None:
-    """An unknown session ends the polling; a store that does not answer does not."""
+async def test_an_unknown_session_and_an_outage_of_the_store_differ() -> None:
+    """An unknown session ends the polling; an unresponsive store does not."""
     for session, status, state in ((UNKNOWN, 404, "unknown"), (STORE_DOWN, 503, "unavailable")):
         answer = await ask(session, Authorization=BEARER)
         assert (answer.status_code, json.loads(answer.body)) == (status, {"state": state})
@@ -81,7 +81,7 @@ STRANGERS: dict[str, list[tuple[str, str]]] = {
 
 @pytest.mark.parametrize("given", STRANGERS.values(), ids=STRANGERS)
 async def test_a_stranger_learns_nothing(given: list[tuple[str, str]]) -> None:
-    """The answers on a known, an unknown and an impossible session do not differ in any byte."""
+    """The answers for a known, an unknown and an impossible session are identical."""
     asked = [
         await ask(session, *given) for session in (DECIDED, UNDECIDED, UNKNOWN, STORE_DOWN, "/")
     ]

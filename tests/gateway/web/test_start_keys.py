@@ -1,4 +1,4 @@
-"""The relying party's JWK set: fetched with bounds, kept for a while, and never guessed."""
+"""The relying party's JWK set: fetched with limits, cached for a while, and never guessed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.clock import SettableClock
 
 
 class Server:
-    """Serves a JWK set; ``answer`` is what it says."""
+    """Serves a JWK set; ``answer`` is its response."""
 
     def __init__(self) -> None:
         self.keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("a", "b")}
@@ -69,7 +69,7 @@ def clock() -> SettableClock:
 
 
 async def test_a_key_verifies_and_is_fetched_once(server: Server, clock: SettableClock) -> None:
-    """Further tokens of the same key ask nothing."""
+    """Further tokens with the same key cause no request."""
     keys = JwkSet(server.url, clock=clock)
     for _ in range(3):
         key = await keys.key_for(server.token("a"))
@@ -78,7 +78,7 @@ async def test_a_key_verifies_and_is_fetched_once(server: Server, clock: Settabl
 
 
 async def test_a_rotated_key_is_fetched(server: Server, clock: SettableClock) -> None:
-    """A key that is not known yet leads to a fetch, but not more often than the pause allows."""
+    """An unknown key leads to a fetch, but not more often than the pause allows."""
     keys = JwkSet(server.url, clock=clock)
     await keys.key_for(server.token("a"))
     server.answer = server.jwks("a", "b")
@@ -102,14 +102,17 @@ async def test_a_rotated_key_is_fetched(server: Server, clock: SettableClock) ->
         (200, b" " * (MAX_BYTES + 1)),
     ],
 )
-async def test_a_set_that_is_none(
+async def test_an_invalid_set_gives_no_key(
     server: Server,
     clock: SettableClock,
     caplog: pytest.LogCaptureFixture,
     status: int,
     answer: bytes,
 ) -> None:
-    """Errors, redirects, other contents and shared secrets give no key; no log has the query."""
+    """These are errors, redirects, other contents and shared secrets.
+
+    The log never has the query.
+    """
     server.status, server.answer = status, answer
     url = f"{server.url}?token=hidden"
     with pytest.raises(UnknownKey):
@@ -118,10 +121,10 @@ async def test_a_set_that_is_none(
     assert "hidden" not in caplog.text
 
 
-async def test_known_keys_bridge_an_outage_for_a_while(
+async def test_known_keys_are_used_for_an_hour_of_an_outage(
     server: Server, clock: SettableClock
 ) -> None:
-    """They count for an hour, not for ever: a key that was withdrawn must end."""
+    """Not forever, because a withdrawn key must become invalid."""
     keys = JwkSet(server.url, clock=clock)
     await keys.key_for(server.token("a"))
     server.status = 500
@@ -142,7 +145,7 @@ async def test_a_withdrawn_key_is_forgotten(server: Server, clock: SettableClock
         await keys.key_for(server.token("a"))
 
 
-async def test_a_token_that_names_no_key(server: Server, clock: SettableClock) -> None:
+async def test_a_token_without_a_key_id_is_refused(server: Server, clock: SettableClock) -> None:
     """There is no default key."""
     token = jwt.encode({}, server.keys["a"], algorithm="ES256")
     with pytest.raises(jwt.InvalidTokenError):
@@ -156,7 +159,7 @@ async def test_a_token_that_names_no_key(server: Server, clock: SettableClock) -
 async def test_a_key_of_an_unknown_kind_disables_no_other(
     server: Server, clock: SettableClock, odd: Any
 ) -> None:
-    """A set may hold keys for other purposes and of later kinds (RFC 7517, section 5)."""
+    """A set may have keys for other purposes and of later kinds (RFC 7517, section 5)."""
     table = json.loads(server.jwks("a"))
     table["keys"].insert(0, {"kid": "odd", **odd} if isinstance(odd, dict) else odd)
     server.answer = json.dumps(table).encode()

@@ -1,4 +1,4 @@
-"""StartToken: one session for each token of the relying party, and nothing unclear begins one."""
+"""StartToken: one session for each token of the relying party; doubtful tokens are refused."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def issuer() -> Issuer:
     return Issuer()
 
 
-async def test_claims_go_into_the_verdict(issuer: Issuer) -> None:
-    """Those of the person, the purpose and the kiosk, unchanged, and no other."""
+async def test_claims_are_passed_to_the_verdict(issuer: Issuer) -> None:
+    """Those of the person, the purpose and the kiosk are unchanged; no other is passed."""
     token = issuer.token(sub="anna", nonce="n-1", kiosk="door 3", iss="bank", isOk=True)
     carried = json.loads(await issuer.admit(token))
     assert carried == {"sub": "anna", "nonce": "n-1", "kiosk": "door 3", "aud": "lunapass"}
 
 
-async def test_a_token_counts_once(issuer: Issuer) -> None:
-    """The second session with the same token is refused, another token begins one."""
+async def test_a_token_is_valid_once(issuer: Issuer) -> None:
+    """A second session with the same token is refused, another token starts one."""
     await issuer.admit(issuer.token())
     assert await issuer.refusal(issuer.token()) == "start-token.used"
     await issuer.admit(issuer.token(jti="2"))
@@ -81,14 +81,14 @@ async def test_a_token_counts_once(issuer: Issuer) -> None:
 
 
 async def test_an_issuer_of_any_text_is_counted(issuer: Issuer) -> None:
-    """A name that no UTF-8 can have is no failure of the service."""
+    """A name that UTF-8 cannot encode does not break the service."""
     token = issuer.token(iss="bank \ud800")
     await issuer.admit(token)
     assert await issuer.refusal(token) == "start-token.used"
 
 
 async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> None:
-    """At no moment is a token neither remembered nor expired."""
+    """There is no moment when a token is neither remembered nor expired."""
     token = issuer.token()
     await issuer.admit(token)
     codes = []
@@ -109,7 +109,7 @@ async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> N
         ({"jti": "j" * 300}, "start-token.invalid"),
         ({"sub": "s" * 300}, "start-token.invalid"),
         ({"nonce": {"a": 1}}, "start-token.invalid"),
-        ({"kiosk": "door \ud800"}, "start-token.invalid"),  # /metrics could not be encoded
+        ({"kiosk": "door \ud800"}, "start-token.invalid"),  # not valid in /metrics
         ({"jti": "\udfff"}, "start-token.invalid"),
         ({"exp": None}, "start-token.invalid"),
         ({"iat": None}, "start-token.invalid"),
@@ -127,38 +127,40 @@ async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> N
         ({"policy": "none"}, "start-token.policy"),
     ],
 )
-async def test_claims_that_are_refused(issuer: Issuer, changes: dict[str, Any], code: str) -> None:
-    """Each with its code; a refused token is not used up."""
+async def test_invalid_claims_are_refused(
+    issuer: Issuer, changes: dict[str, Any], code: str
+) -> None:
+    """Each has its code; a refused token is not used up."""
     assert await issuer.refusal(issuer.token(**changes)) == code
     await issuer.admit(issuer.token())
 
 
-async def test_a_required_policy_that_the_service_keeps(issuer: Issuer) -> None:
-    """As many actions or fewer than the service asks for, and plugins that are on."""
+async def test_a_required_policy_that_the_service_meets(issuer: Issuer) -> None:
+    """It asks for as many actions as the service or fewer, and for plugins that are on."""
     policy = {"actions": 3, "plugins": ["FaceMatcher", "ActiveLiveness"]}
     carried = json.loads(await issuer.admit(issuer.token(policy=policy)))
     assert carried == {"aud": "lunapass"}
 
 
 @pytest.mark.parametrize("token", [7, {}, "", "a.b.c", "x" * 9000])
-async def test_what_is_no_token(issuer: Issuer, token: object) -> None:
-    """Nothing that a client sends there is more than refused."""
+async def test_malformed_tokens_are_refused(issuer: Issuer, token: object) -> None:
+    """Whatever a client sends, it is refused without an error."""
     assert await issuer.refusal(token) == "start-token.invalid"
 
 
-async def test_no_token(issuer: Issuer) -> None:
-    """It has a code of its own, for pages that were not given one."""
+async def test_a_missing_token_is_refused(issuer: Issuer) -> None:
+    """It has its own code, for pages that were not given a token."""
     assert await issuer.refusal(None) == "start-token.missing"
 
 
-async def test_another_key_or_algorithm(issuer: Issuer) -> None:
-    """A signature of another key, none, or by another algorithm of the same key."""
+async def test_another_key_or_algorithm_is_refused(issuer: Issuer) -> None:
+    """The signature is of another key, missing, or by another algorithm with the same key."""
     assert await issuer.refusal(issuer.token("o" * 32)) == "start-token.invalid"
     assert await issuer.refusal(issuer.token(None, "none")) == "start-token.invalid"
     assert await issuer.refusal(issuer.token(SECRET * 2, "HS512")) == "start-token.invalid"
 
 
-async def test_a_public_key(issuer: Issuer) -> None:
+async def test_a_public_key_verifies(issuer: Issuer) -> None:
     """The relying party signs with a key that the service does not have."""
     private = ec.generate_private_key(ec.SECP256R1())
     public = private.public_key().public_bytes(
@@ -166,13 +168,13 @@ async def test_a_public_key(issuer: Issuer) -> None:
     )
     issuer = Issuer(algorithm="ES256", key=public.decode())
     await issuer.admit(issuer.token(private, "ES256"))
-    # The public key as a shared secret: the oldest trick against JWT.
+    # The public key as a shared secret: a classic attack on JWT.
     forged = jwt.api_jws.PyJWS().encode(b"{}", "k" * 32, "HS256")
     assert await issuer.refusal(forged) == "start-token.invalid"
 
 
-async def test_what_was_perhaps_used_before_a_restart(issuer: Issuer) -> None:
-    """Without a store a gateway cannot know, so an older token is refused; a new one begins."""
+async def test_tokens_from_before_a_restart_are_refused(issuer: Issuer) -> None:
+    """Without a store they may have been used. A newer token starts a session."""
     token = issuer.token()
     await issuer.admit(token)
     issuer.tokens = issuer.gateway()
@@ -181,8 +183,8 @@ async def test_what_was_perhaps_used_before_a_restart(issuer: Issuer) -> None:
     await issuer.admit(issuer.token())
 
 
-async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When it is full no session begins until a token expires: nothing is forgotten early."""
+async def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is full no session starts until a token expires: nothing is forgotten early."""
     monkeypatch.setattr("gateway.web.used_tokens.MAX_TOKENS", 3)
     clock = SettableClock()
     used = OwnUsedTokens(clock=clock)
@@ -195,7 +197,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await used.use("a", 10)
 
 
-async def test_without_the_plugin_no_token_is_looked_at() -> None:
+async def test_without_the_plugin_tokens_are_ignored() -> None:
     """A client may still send one."""
     tokens = StartTokens(Config())
     grant = await tokens.verify("anything")
@@ -204,20 +206,20 @@ async def test_without_the_plugin_no_token_is_looked_at() -> None:
 
 
 async def test_claims_of_any_script_fit_the_message_to_the_aggregator(issuer: Issuer) -> None:
-    """Else the aggregator would refuse a session whose token was used up."""
+    """Otherwise the aggregator would refuse a session whose token was used up."""
     claims = await issuer.admit(issuer.token(sub="ж" * 200, nonce="é" * 200, kiosk="\0" * 200))
     opened = Open("a", "5" * 32, 1.0, 7, bytes(32), start=claims)
     assert json.loads(cast(Open, decode(encode(opened))).start)["sub"] == "ж" * 200
 
 
 async def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
-    """A server whose clock is ahead writes the same moment into iat and nbf."""
+    """A server whose clock is ahead writes the same time into iat and nbf."""
     ahead = issuer.clock.wall() + LEEWAY_SECONDS - 1
     await issuer.admit(issuer.token(iat=ahead, nbf=ahead, exp=ahead + 60))
 
 
 async def test_a_reload_forgets_neither_keys_nor_uses(issuer: Issuer) -> None:
-    """Another key is used; with the same one nothing is fetched again."""
+    """A new key is used; with the same one nothing is fetched again."""
     token = issuer.token()
     await issuer.admit(token)
     keys = issuer.tokens._keys

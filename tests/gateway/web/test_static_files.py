@@ -1,4 +1,4 @@
-"""The page over HTTP: the files read at the start, with the right headers, and nothing else."""
+"""The page over HTTP: files read at start-up, served with the correct headers, and nothing else."""
 
 from __future__ import annotations
 
@@ -82,12 +82,15 @@ def test_a_file_has_its_type_and_the_security_headers(folder: Path, path: str, k
     ],
 )
 def test_nothing_else_exists(folder: Path, path: str) -> None:
-    """No listing, no path out of the folder, no hidden, linked or unknown files."""
+    """There is no listing and no path out of the folder.
+
+    Hidden, linked and unknown files are absent.
+    """
     assert get(folder, path).status_code == HTTPStatus.NOT_FOUND
 
 
 def test_a_file_added_later_is_not_served(folder: Path) -> None:
-    """The disk is read at the start only."""
+    """The disk is read only at start-up."""
     routes = Routes()
     add_routes(routes, KioskSection(directory=str(folder)))
     (folder / "late.js").write_text("1")
@@ -106,7 +109,7 @@ def test_a_known_file_is_not_sent_again(folder: Path) -> None:
     assert get(folder, "/page.js", If_None_Match='"other"').body == SCRIPT
 
 
-def test_a_new_content_has_a_new_tag(folder: Path) -> None:
+def test_changed_content_has_a_new_tag(folder: Path) -> None:
     """After a change and a restart the old tag no longer matches."""
     tag = get(folder, "/page.js").headers["ETag"]
     (folder / "page.js").write_bytes(SCRIPT + b"//")
@@ -117,8 +120,8 @@ def test_a_new_content_has_a_new_tag(folder: Path) -> None:
     ("offered", "packed"),
     [("gzip, br", True), ("br;q=1, GZIP ; q=0.5", True), ("gzip;q=0", False), ("br", False)],
 )
-def test_gzip_for_clients_that_accept_it(folder: Path, offered: str, packed: bool) -> None:
-    """The gzipped body is the same file with another tag."""
+def test_clients_that_accept_gzip_get_it(folder: Path, offered: str, packed: bool) -> None:
+    """The compressed body has the same content and another tag."""
     response = get(folder, "/page.js", Accept_Encoding=offered)
     assert (response.headers.get("Content-Encoding") == "gzip") is packed
     assert (gzip.decompress(response.body) if packed else response.body) == SCRIPT
@@ -128,14 +131,14 @@ def test_gzip_for_clients_that_accept_it(folder: Path, offered: str, packed: boo
 
 
 def test_the_operators_page_is_private(folder: Path) -> None:
-    """It is served to this machine only, and at one path."""
+    """It is served only to this machine, at one path."""
     assert get(folder, "/status").status_code == HTTPStatus.FORBIDDEN
     assert get(folder, "/status", local=True).status_code == HTTPStatus.OK
     assert get(folder, "/status.html", local=True).status_code == HTTPStatus.NOT_FOUND
 
 
 def test_a_folder_without_a_page_is_an_error(tmp_path: Path) -> None:
-    """At the start, with what to do."""
+    """It occurs at start-up, and says what to do."""
     with pytest.raises(ResourceError, match=r"no index\.html.*KIOSK\.isEnabled"):
         read(KioskSection(directory=str(tmp_path)))
     with pytest.raises(ResourceError, match=r"KIOSK\.directory .*missing: not a folder"):
@@ -149,7 +152,7 @@ def test_the_installed_page_is_complete() -> None:
     )
 
 
-def test_own_files_come_before_the_pages(folder: Path, tmp_path: Path) -> None:
+def test_branding_files_take_precedence(folder: Path, tmp_path: Path) -> None:
     """A logo, a font and page.json are added; the page itself stays."""
     own = tmp_path / "own"
     own.mkdir()
@@ -163,14 +166,14 @@ def test_own_files_come_before_the_pages(folder: Path, tmp_path: Path) -> None:
     assert files["/page.js"].body == SCRIPT
 
 
-def test_a_wrong_page_json_prevents_the_start(folder: Path) -> None:
-    """Whether it is the page's own or the operator's."""
+def test_an_invalid_page_json_prevents_the_start(folder: Path) -> None:
+    """It may be the page's own or the operator's."""
     (folder / "page.json").write_text('{"logo": null}')
     with pytest.raises(ResourceError, match=r"page\.json"):
         read(KioskSection(directory=str(folder)))
 
 
 def test_a_branding_folder_must_exist(tmp_path: Path) -> None:
-    """A typing error must not lead to the standard look."""
+    """A typing error must not lead to the default branding."""
     with pytest.raises(ResourceError, match=r"KIOSK\.branding .*missing: not a folder"):
         read(KioskSection(branding=str(tmp_path / "missing")))

@@ -1,4 +1,4 @@
-"""Used start tokens in the session store: once over all gateways, and nothing while it is down."""
+"""Used start tokens in the session store: valid once over all gateways, never during an outage."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def gateway(redis: RedisServer) -> StoredUsedTokens:
     return StoredUsedTokens(Config.model_validate({"SESSION_STORE": store}))
 
 
-async def test_one_of_many_gateways_takes_a_token(redis: RedisServer) -> None:
-    """However many ask at the same time."""
+async def test_one_of_many_gateways_accepts_a_token(redis: RedisServer) -> None:
+    """All ask at the same time."""
     gateways = [gateway(redis) for _ in range(8)]
     taken = await asyncio.gather(*(one.use("bank 1", 60) for one in gateways))
     assert sum(taken) == 1
@@ -35,7 +35,7 @@ async def test_one_of_many_gateways_takes_a_token(redis: RedisServer) -> None:
 
 
 async def test_a_token_is_remembered_no_longer_than_needed(redis: RedisServer) -> None:
-    """The store does not grow for ever."""
+    """The store does not grow forever."""
     used = gateway(redis)
     assert await used.use("short", 0.05)
     await asyncio.sleep(0.3)
@@ -43,8 +43,8 @@ async def test_a_token_is_remembered_no_longer_than_needed(redis: RedisServer) -
     await used.close()
 
 
-async def test_without_the_store_no_session_begins() -> None:
-    """It may have been used elsewhere."""
+async def test_without_the_store_no_session_starts() -> None:
+    """The token may have been used elsewhere."""
     with running_redis() as server:
         used = gateway(server)
         assert await used.use("a", 60)

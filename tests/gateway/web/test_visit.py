@@ -53,7 +53,7 @@ def test_the_request_line_may_name_the_host(line: str, path: str, named: str) ->
     ],
     ids=lambda hosts: ascii(hosts)[:40],
 )
-def test_not_one_host_is_none(hosts: list[str]) -> None:
+def test_a_request_without_exactly_one_host_has_none(hosts: list[str]) -> None:
     """Missing, repeated and malformed hosts are never the service's own."""
     assert visit("/ws", *(("Host", host) for host in hosts or [""])).host is None
 
@@ -78,7 +78,7 @@ def test_not_one_host_is_none(hosts: list[str]) -> None:
 def test_only_a_direct_request_is_local(
     address: object, headers: dict[str, str], local: bool
 ) -> None:
-    """Loopback counts only without a proxy's headers: behind a local proxy every client has it."""
+    """Loopback counts only without a proxy's headers: all clients of a local proxy have it."""
     connection: Any = SimpleNamespace(remote_address=address)
     assert is_local(connection, Request("/metrics", headers_of(**headers)), ()) is local
 
