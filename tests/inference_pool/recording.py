@@ -1,4 +1,4 @@
-"""A backend with given measures that records its calls."""
+"""A backend with given measurements that records its calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GOOD_FACE = FixedFace(Box(200, 100, 240, 300))
 
 @dataclass
 class RecordingBackend:
-    """Returns good measures unless a test changes them; ``calls`` names the called methods."""
+    """Returns good measurements unless a test changes them; ``calls`` names the called methods."""
 
     faces: list[FixedFace] = field(default_factory=lambda: [GOOD_FACE])
     quality_answer: Quality = field(default_factory=lambda: Quality(0.9, 0.9, 0.9, 0.9, 0.9))

@@ -28,13 +28,13 @@ def config(backend: str, directory: str = "models") -> Config:
     )
 
 
-def test_own_class_is_made_by_from_config() -> None:
-    """A class with ``from_config`` is created by it."""
+def test_a_class_with_from_config_is_created_by_it() -> None:
+    """``from_config`` gets the configuration."""
     assert isinstance(load_backend(config(f"{__name__}:FromConfig")), FromConfig)
 
 
-def test_own_class_without_from_config_is_called() -> None:
-    """Any other class is called with the configuration."""
+def test_a_class_without_from_config_is_called() -> None:
+    """It is called with the configuration."""
     backend = load_backend(config(f"{__name__}:FromCall"))
     assert isinstance(backend, FromCall)
     assert backend.ags_answer == 0.8

@@ -27,7 +27,7 @@ def encoded(image: Image, suffix: str) -> bytes:
     return bytes(data)
 
 
-def test_the_file_does_not_count() -> None:
+def test_the_file_format_does_not_matter() -> None:
     """The same pixels from JPEG and PNG, and as a slice of other memory, have the same digest."""
     jpeg = stamped_jpeg(1, 1)
     image = decoded(jpeg)
@@ -40,8 +40,8 @@ def test_the_file_does_not_count() -> None:
     assert pixel_digest(wide[:, :640]) == digest
 
 
-def test_a_single_bit_counts() -> None:
-    """Another position of the pixels or another image size changes the digest."""
+def test_a_single_changed_bit_changes_the_digest() -> None:
+    """Other positions of the pixels and another image size change it, too."""
     image = np.zeros((48, 64, 3), np.uint8)
     image[0, 0, 0] = 1
     one_bit = image.copy()

@@ -43,7 +43,7 @@ def estimate(
 
 
 def test_good_frame_passes_every_stage_in_order() -> None:
-    """All stages run once, in the manual's order, and nothing else."""
+    """All stages run once, in the order of LUNA PASS, and nothing else."""
     backend = RecordingBackend()
     result = estimate(backend)
     assert (result.ok, result.stage, backend.calls) == (True, Stage.LIVENESS, IN_ORDER)
@@ -74,8 +74,8 @@ def test_failed_stage_ends_the_frame(
     assert backend.calls == IN_ORDER[:calls]
 
 
-def test_small_frame_is_refused_without_looking_at_it() -> None:
-    """The frame's size is judged before the detector runs."""
+def test_small_frame_is_refused_before_the_detection() -> None:
+    """The detector does not run."""
     backend = RecordingBackend()
     small = np.zeros((239, 319, 3), np.uint8)
     result = Estimator(backend, Rules()).estimate(small, Profile.PASSIVE)
@@ -105,8 +105,8 @@ def test_failing_estimator_has_its_stages_code(failing: str, code: Code) -> None
 
 
 @pytest.mark.parametrize("failing", ["head_pose", "eyes"])
-def test_failing_estimator_is_reported_while_acting_too(failing: str) -> None:
-    """Measures that the active profile does not judge are still taken."""
+def test_failing_estimator_is_reported_during_actions(failing: str) -> None:
+    """Measurements that the active profile does not judge are still taken."""
     assert not estimate(RecordingBackend(failing=failing), Profile.ACTIVE).ok
 
 
@@ -118,8 +118,8 @@ def test_active_profile_measures_without_judging() -> None:
     assert result.head_pose == HeadPose(40, 0, 0)
 
 
-def test_eyes_are_measured_carefully_only_while_acting() -> None:
-    """The active profile asks for blinks, so it uses the more expensive measure."""
+def test_eyes_are_measured_carefully_only_during_actions() -> None:
+    """The active profile asks for blinks, so it uses the more expensive measurement."""
     backend = RecordingBackend()
     estimate(backend, Profile.PASSIVE)
     estimate(backend, Profile.ACTIVE)
@@ -150,7 +150,7 @@ def test_signs_are_measured_on_frames_that_reach_the_liveness_check(
     assert backend.careful.count(True) == 0
 
 
-def test_signs_are_not_measured_unless_asked_nor_while_acting() -> None:
+def test_signs_are_not_measured_if_off_or_during_actions() -> None:
     """LifeSigns off costs nothing; frames of an action show the action."""
     result = estimate(RecordingBackend())
     assert (result.eyelids, result.scene) == (None, None)
@@ -217,7 +217,7 @@ def test_missing_descriptor_fails_the_frame() -> None:
     assert result.errors == (Code.ESTIMATION_FAILED,)
 
 
-def test_exhaustive_run_continues_and_keeps_the_first_fault() -> None:
+def test_exhaustive_run_continues_and_keeps_the_first_failure() -> None:
     """Diagnosis measures everything but reports the same failure as a worker."""
     backend = RecordingBackend(
         pose_answer=HeadPose(0, 0, 30), liveness_answer=Liveness(0, 1), failing="mouth"
@@ -228,8 +228,8 @@ def test_exhaustive_run_continues_and_keeps_the_first_fault() -> None:
     assert (result.liveness, result.mouth) == (Liveness(0, 1), None)
 
 
-def test_exhaustive_run_without_a_face_asks_nothing_more() -> None:
-    """Without a face there is nothing to measure."""
+def test_exhaustive_run_without_a_face_measures_nothing() -> None:
+    """No later stage is called."""
     backend = RecordingBackend(faces=[])
     assert estimate(backend, exhaustive=True).errors == (Code.NO_FACE,)
     assert backend.calls == ["detect"]
@@ -237,7 +237,7 @@ def test_exhaustive_run_without_a_face_asks_nothing_more() -> None:
 
 @pytest.mark.parametrize("profile", Profile)
 def test_every_frame_that_may_count_has_its_digest(profile: Profile) -> None:
-    """Frames that passed, or failed in liveness, which AggregateLiveness counts."""
+    """These passed, or failed in liveness, which AggregateLiveness counts."""
     low = RecordingBackend(liveness_answer=Liveness(0.1, 1))
     for backend in (RecordingBackend(), low, RecordingBackend(failing="liveness")):
         assert estimate(backend, profile).pixels == pixel_digest(FRAME)
@@ -252,14 +252,14 @@ def test_a_frame_that_fails_early_costs_no_digest(answers: dict[str, Any]) -> No
 
 
 def test_every_step_that_ran_is_timed() -> None:
-    """Timings name the stages that ran, the failed one included."""
+    """Timings name the stages that ran, including the failed one."""
     result = estimate(RecordingBackend(failing="head_pose"))
     assert list(result.timings) == ["decode", "faces", "quality", "position", "head_pose"]
     assert all(ms >= 0 for ms in result.timings.values())
 
 
 def test_an_estimate_names_the_rules_and_models_that_judged() -> None:
-    """So the token states what the worker used, independent of the aggregator's configuration."""
+    """The token then states what the worker used, independent of the aggregator's configuration."""
     lax = Rules(ThresholdsSection(livenessScore=0.0))
     named = RecordingBackend(capabilities=Capabilities(True, True, "fixed", models="f" * 16))
     for rules in (Rules(), lax):
@@ -270,8 +270,8 @@ def test_an_estimate_names_the_rules_and_models_that_judged() -> None:
     assert Rules().digest != lax.digest
 
 
-def test_a_backend_without_a_digest_is_named_by_itself() -> None:
-    """By its class and name, so every estimate names its models."""
+def test_a_backend_without_a_digest_is_named_by_its_class() -> None:
+    """Every estimate names its models."""
     plain, other = (
         estimate(RecordingBackend(capabilities=Capabilities(True, True, name))).models
         for name in ("one", "another")
@@ -281,7 +281,7 @@ def test_a_backend_without_a_digest_is_named_by_itself() -> None:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_a_frame_refused_by_its_liveness_is_described_where_it_counts(refused: bool) -> None:
+def test_a_frame_refused_for_liveness_is_described_if_it_counts(refused: bool) -> None:
     """AggregateLiveness counts it and must know whose it is; earlier failures get no descriptor."""
     poor = RecordingBackend(liveness_answer=Liveness(0.1, 0.9))
     judged = estimate(poor, describe=True, describe_refused=refused)

@@ -1,4 +1,4 @@
-"""The surroundings of the eyes: where they are in the frame, at any size and angle."""
+"""The region around the eyes: its position in the frame, at any size and angle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.frame.eyelids import APART, COLUMNS, EYE_COLUMNS, ROWS, Eyelids
 
 
 def drawn(apart: float, angle: float) -> tuple[Image, EyeCentres]:
-    """Two dark eyes below light brows, so many pixels apart, turned by so many degrees."""
+    """Draw two dark eyes below light brows, with this distance (pixels) and angle (degrees)."""
     image = np.full((480, 640, 3), 120, np.uint8)
     across = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     up = np.array([across[1], -across[0]])
@@ -32,8 +32,8 @@ def drawn(apart: float, angle: float) -> tuple[Image, EyeCentres]:
 
 @pytest.mark.parametrize("apart", [30.0, 90.0, 250.0])
 @pytest.mark.parametrize("angle", [0.0, 20.0, -35.0])
-def test_each_eye_is_in_the_middle_of_its_part(apart: float, angle: float) -> None:
-    """Level and of the same size, however large the face is and however the head is tilted."""
+def test_each_eye_is_in_the_centre_of_its_region(apart: float, angle: float) -> None:
+    """Regions are level and of the same size for any size of the face and tilt of the head."""
     eyelids = eyelids_of(*drawn(apart, angle))
     assert msgspec.convert(eyelids, Eyelids) == eyelids
     cells = np.frombuffer(eyelids, np.uint8).reshape(ROWS, COLUMNS).astype(int)
@@ -45,7 +45,7 @@ def test_each_eye_is_in_the_middle_of_its_part(apart: float, angle: float) -> No
 
 
 def test_eyes_beyond_the_border_are_black() -> None:
-    """Cells outside of the frame, as of a face at its edge, are no error."""
+    """Cells outside the frame, as for a face at its edge, are no error."""
     image, _ = drawn(90, 0)
     eyelids = eyelids_of(image, ((-900.0, -900.0), (-800.0, -900.0)))
     assert eyelids == bytes(ROWS * COLUMNS)

@@ -29,7 +29,7 @@ from shared.frame.estimation import Estimate, Image, Profile
 MEASURES = ("quality", "head_pose", "eyes", "mouth", "ags", "liveness")
 RULES = Rules()
 MAX_DEGREES, MAX_OCCLUSION, MAX_DIFFERENCE = 0.1, 0.05, 0.02
-"""Greatest difference allowed of an angle, of the mouth's cover and of any other measure (0..1).
+"""Greatest difference of an angle, of the mouth's cover and of any other measurement (0..1).
 
 The mouth's cover moves most: OpenCV cuts the mouth out with places rounded to 1/32 of a pixel, and
 a point of the mesh that moves by a thousandth of a pixel may be rounded differently, depending on
@@ -48,7 +48,10 @@ Estimators = dict[str, Estimator]
 
 @pytest.fixture(scope="module")
 def estimators(models_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Estimators:
-    """One on the original files, one on the variants, one on the mix; they measure all they can."""
+    """Estimators on the original files, on the variants, and on the mix.
+
+    They measure all they can.
+    """
     pulled = tmp_path_factory.mktemp("models")
     fetched = Puller(pulled, load_manifest(), [FolderSource(models_directory)]).reference()
     assert {item.spec.role for item in fetched if item.rewritten} >= {"detector", "mesh"}
@@ -65,7 +68,7 @@ def estimators(models_directory: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def numbers(name: str, value: object) -> Iterator[tuple[str, float]]:
-    """All numbers of a measure, by name."""
+    """Return all numbers of a measurement, by name."""
     if is_dataclass(value):
         for field in fields(value):
             yield from numbers(f"{name}.{field.name}", getattr(value, field.name))
@@ -74,12 +77,12 @@ def numbers(name: str, value: object) -> Iterator[tuple[str, float]]:
 
 
 def verdict(estimate: Estimate) -> tuple[object, ...]:
-    """All of an estimate but the measures."""
+    """Return all of an estimate but the measurements."""
     return estimate.errors, estimate.stage, estimate.face, estimate.glasses
 
 
 def near_threshold(estimate: Estimate) -> bool:
-    """Whether an allowed difference of AGS may change the verdict, as on one of the portraits."""
+    """Whether an allowed difference of AGS may change the verdict, as in one of the portraits."""
     return estimate.ags is not None and (abs(estimate.ags - RULES.thresholds.ags) <= MAX_DIFFERENCE)
 
 
@@ -90,10 +93,10 @@ def _bound(measure: str) -> float:
 
 
 def compare(estimators: Estimators, what: str, images: Iterator[Image]) -> int:
-    """Judge images every way, in the two profiles by turns, and print the greatest differences.
+    """Judge images with every runtime, alternating both profiles; print the largest differences.
 
     Returns:
-        How many judgements found no fault.
+        The number of judgements without a failure.
     """
     count = good = 0
     greatest: dict[tuple[str, str], float] = defaultdict(float)
@@ -111,20 +114,20 @@ def compare(estimators: Estimators, what: str, images: Iterator[Image]) -> int:
                     greatest[measure, way] = max(greatest[measure, way], difference)
         count += 1
         good += plain.ok
-    print(f"{what}: {count} judgements, {good} without a fault; greatest differences:")
+    print(f"{what}: {count} judgements, {good} without a failure; greatest differences:")
     for (measure, way), difference in greatest.items():
         print(f"  {measure} with {way}: {difference:.2g}")
         bound = _bound(measure)
         assert difference <= bound, measure
-    assert greatest["head_pose.pitch", "mix"] > 0, "the mix is no mix"
+    assert greatest["head_pose.pitch", "mix"] > 0, "the mix has one runtime only"
     return good
 
 
-def test_real_pictures(estimators: Estimators, media: Path) -> None:
-    """No verdict changes and no measure does visibly.
+def test_real_images(estimators: Estimators, media: Path) -> None:
+    """No verdict changes, and measurements hardly differ.
 
-    All images but portraits, every fourth portrait, and each sixth frame of every clip, because
-    neighbouring ones differ little.
+    These are all images but portraits, every fourth portrait, and each sixth frame of every clip,
+    because neighbouring frames differ little.
     """
     files = sorted(path for path in media.rglob("*") if path.suffix in (".jpg", ".png", ".gif"))
     portraits = [path for path in files if path.parent.name == "portraits"]
@@ -135,7 +138,7 @@ def test_real_pictures(estimators: Estimators, media: Path) -> None:
 
 
 def test_synthetic_person(estimators: Estimators, models_directory: Path) -> None:
-    """The same for the synthetic person, with all gestures and what people do wrong."""
+    """The same holds for the synthetic person, with all gestures and common mistakes."""
     pytest.importorskip("skimage", reason="scikit-image (extra demo) is not installed")
     config = Config(MODELS=ModelsSection(directory=str(models_directory)))
     shown = Gallery.render(make_person(None, config).render_jpeg).frames

@@ -12,7 +12,7 @@ from shared.frame.scene import COLUMNS, ROWS, Scene
 
 @pytest.mark.parametrize("size", [(240, 320), (480, 640), (720, 1280), (1920, 1080), (24, 32)])
 def test_each_cell_is_the_mean_of_its_part(size: tuple[int, int]) -> None:
-    """Whatever the size of the frame; the message that carries it takes it."""
+    """The size of the frame does not matter, and the message accepts the grid."""
     height, width = size
     image = np.zeros((height, width, 3), np.uint8)
     image[: height // 2, :, 1] = 200
@@ -24,8 +24,8 @@ def test_each_cell_is_the_mean_of_its_part(size: tuple[int, int]) -> None:
     assert np.allclose(quarters, (200, 100, 0), atol=2)
 
 
-def test_noise_of_a_sensor_hardly_shows() -> None:
-    """Noise of two grey levels leaves a cell within one."""
+def test_sensor_noise_hardly_changes_a_cell() -> None:
+    """Noise of two grey levels changes a cell by at most one."""
     chance = np.random.default_rng(1)
     image = np.clip(chance.normal(120, 2, (480, 640, 3)), 0, 255).round().astype(np.uint8)
     cells = np.frombuffer(scene_of(image), np.uint8).astype(int)

@@ -1,4 +1,4 @@
-"""A worker: what a reload may turn off, and its end without a gateway."""
+"""A worker: what a reload may turn off, and its shutdown without a gateway."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_reload_cannot_turn_off_the_actions_of_weak_models(plugins: dict[str, 
 
 
 def test_after_the_actions_weak_models_may_decide() -> None:
-    """With a best shot from before the actions, too."""
+    """The best shot may come from before the actions."""
     acting = plugin_config({"ActiveLiveness": None})
     judged = session(plugin_config({"Bestshot": None, "Result": None}))
     assert not show(judged, 1, acting).accepted
@@ -67,7 +67,7 @@ def test_after_the_actions_weak_models_may_decide() -> None:
 
 
 class FixedPart:
-    """A source of one part, which never changes."""
+    """A source with one part, which never changes."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -76,17 +76,17 @@ class FixedPart:
         return self.part
 
 
-def test_a_worker_without_a_gateway_leaves_when_asked(
+def test_a_worker_without_a_gateway_stops_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long there was none: it drops what the queue does not take, and never blocks."""
+    """After any time without one, it drops what the queue does not accept, and never blocks."""
     monkeypatch.setitem(zmq.Context.instance().sockopts, zmq.SNDHWM, 2)
     sections = {
         "TRANSPORT": {"runtimeDirectory": str(tmp_path)},
         "WORKERS": {"heartbeatInterval": 0.001},
     }
     part = Generation(with_transport_keys(plugin_config({}, **sections))).part("worker")
-    reads: list[float] = []  # of the clock, on which a second passes each time
+    reads: list[float] = []  # readings of the clock, each a second later
 
     def monotonic() -> float:
         reads.append(float(len(reads)))

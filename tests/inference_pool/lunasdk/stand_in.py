@@ -1,8 +1,8 @@
 """A stand-in for FaceEngine, which is not available here; it has only the public interface.
 
-It exists in three historic shapes. What each call answers is computed from the pixels it was given
-(the mean of a channel) or fixed, so that a test sees whether the right data reached the right call.
-Like the vendor's module it answers wrongly rather than raising when a result is not checked.
+It exists in three historic shapes. The answer to each call is computed from its pixels (the mean of
+a channel) or fixed, so that a test sees whether the right data reached the right call. Like the
+vendor's module it returns wrong values rather than raising if a result is not checked.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def optional(value: Any) -> SimpleNamespace:
 
 
 class Image:
-    """Keeps what it was given, unchecked, as the vendor's does."""
+    """Stores its data unchecked, like the vendor's class."""
 
     def setData(self, array: Any, format: str) -> Any:
         assert format == "R8G8B8"

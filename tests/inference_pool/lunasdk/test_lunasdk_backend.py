@@ -1,7 +1,7 @@
 """The LUNA SDK backend against a stand-in for FaceEngine in its three historic shapes.
 
-The real module cannot be had here: these tests hold the backend to the public facts of its
-interface, and prove nothing about the vendor's own scores.
+The real module is not available: these tests check the backend against the public facts of its
+interface, and prove nothing about the vendor's scores.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def load(
     sys.path[:] = before
 
 
-def test_every_measure_is_the_sdks(load: Callable[..., Any]) -> None:
-    """Each measure is taken by the right call, in every shape of the bindings."""
+def test_every_measurement_comes_from_the_sdk(load: Callable[..., Any]) -> None:
+    """Each is taken by the right call, in every shape of the bindings."""
     backend = load()
     (face,) = backend.detect(IMAGE)
     assert face.box == Box(*BOX)
@@ -94,14 +94,14 @@ def test_the_sdk_gets_red_first(load: Callable[..., Any]) -> None:
 
 
 def test_signs_of_angles_are_settings(load: Callable[..., Any]) -> None:
-    """The vendor documents no sign, so each angle's can be turned."""
+    """The vendor documents no sign, so each angle's can be inverted."""
     backend = load(yawSign=-1, pitchSign=-1, rollSign=-1)
     (face,) = backend.detect(IMAGE)
     assert backend.head_pose(IMAGE, face) == HeadPose(-12.0, 7.0, -3.0)
 
 
-def test_its_measures_feed_the_same_checks(load: Callable[..., Any], answers: Recipe) -> None:
-    """A good frame passes every stage; closed eyes fail with the code of the manual."""
+def test_its_measurements_feed_the_same_checks(load: Callable[..., Any], answers: Recipe) -> None:
+    """A good frame passes every stage; closed eyes fail with the code of LUNA PASS."""
     estimator = Estimator(load(), Rules())
     good = estimator.estimate(IMAGE, Profile.PASSIVE)
     assert (good.errors, good.stage) == ((), Stage.LIVENESS)
@@ -133,7 +133,7 @@ def test_a_failed_call_fails_its_stage(
 def test_an_exception_fails_its_stage_and_is_one_line(
     load: Callable[..., Any], answers: Recipe
 ) -> None:
-    """Whatever native code raises: the stage fails with its code, the log has each series once."""
+    """Whatever native code raises, the stage fails with its code; the log has each series once."""
     estimator = Estimator(load(), Rules())
     with logged("inference_pool.lunasdk.backend", logging.INFO) as lines:
         answers.raising = ("liveness",)
@@ -147,10 +147,10 @@ def test_an_exception_fails_its_stage_and_is_one_line(
     assert "works again" in worked
 
 
-def test_any_exception_at_the_start_is_one_line(
+def test_any_exception_at_start_up_is_one_line(
     load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bindings that lack a name, and a call that takes other arguments."""
+    """Bindings lack a name, or a call has other arguments."""
     module = sys.modules["FaceEngine"]
     with monkeypatch.context() as changed:
         changed.delattr(module, "FACE_DET_V3")
@@ -183,8 +183,8 @@ def test_unrecognised_glasses_fail(load: Callable[..., Any], answers: Recipe) ->
         backend.glasses(IMAGE, face)
 
 
-def test_no_face_is_no_face(load: Callable[..., Any], answers: Recipe) -> None:
-    """An empty answer gives code 8."""
+def test_an_empty_detection_gives_code_8(load: Callable[..., Any], answers: Recipe) -> None:
+    """It means that there is no face."""
     answers.faces = 0
     assert Estimator(load(), Rules()).estimate(IMAGE, Profile.PASSIVE).errors == (Code.NO_FACE,)
 

@@ -46,7 +46,7 @@ FILES = {
 
 
 def table(file: str, **extra: object) -> dict[str, object]:
-    """Write a manifest entry of one of ``FILES``."""
+    """Return a manifest entry of one of ``FILES``."""
     return {
         "file": file,
         "bytes": len(FILES[file]),
@@ -59,13 +59,13 @@ def table(file: str, **extra: object) -> dict[str, object]:
 
 @pytest.fixture(name="prelu_network")
 def prelu_network_maker() -> Callable[..., bytes]:
-    """Maker of networks of one PReLU."""
+    """The function that builds networks of one PReLU."""
     return prelu_network
 
 
 @pytest.fixture
 def files() -> dict[str, bytes]:
-    """Content of each file of the small manifest."""
+    """Contents of each file of the small manifest."""
     return {name: data for name, data in FILES.items() if name != "third.onnx"}
 
 
@@ -88,7 +88,7 @@ def manifest() -> Manifest:
 
 @pytest.fixture
 def fill() -> Callable[..., Path]:
-    """Write files of the small manifest, all but the fallback's unless they are named."""
+    """Write files of the small manifest; those of the fallback set only if named."""
 
     def write(folder: Path, *names: str) -> Path:
         folder.mkdir(exist_ok=True)

@@ -11,7 +11,10 @@ from inference_pool.models.manifest import Kind, Manifest, load_manifest
 
 
 def test_roles():
-    """The reference set has every role; the fallback set is a part, with a liveness of its own."""
+    """The reference set has every role.
+
+    The fallback set has some of them, with its own liveness.
+    """
     manifest = load_manifest()
     assert set(manifest.models(Kind.REFERENCE)) == {
         "detector", "mesh", "canonical", "liveness_v2", "liveness_v1se", "iris", "descriptor",
@@ -31,8 +34,8 @@ def test_public_addresses_are_pinned():
             assert re.search(r"/[0-9a-f]{40}/", spec.url)
 
 
-def test_files_have_names_of_their_own():
-    """No file of one set could be taken for one of the other."""
+def test_file_names_are_unique():
+    """No file of one set can be mistaken for one of the other."""
     manifest = load_manifest()
     files = [spec.file for kind in Kind for spec in manifest.models(kind).values()]
     assert len(files) == len(set(files))

@@ -1,4 +1,4 @@
-"""Which runtime a model gets: OpenVINO where it works, and what happens where it does not."""
+"""Which runtime a model gets: OpenVINO if it works, and what happens if it does not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ needs_openvino = pytest.mark.skipif(
 
 
 def determinant_network() -> bytes:
-    """Build a network that onnxruntime runs and OpenVINO has no rule for."""
+    """Build a network that onnxruntime runs and OpenVINO does not support."""
     graph = helper.make_graph(
         [helper.make_node("Det", ["x"], ["y"])],
         "determinant",
@@ -44,7 +44,7 @@ def determinant_network() -> bytes:
 
 @pytest.fixture
 def mixed(manifest: Manifest) -> Callable[..., Manifest]:
-    """The small manifest with its detector, or a file of other bytes in its place, on OpenVINO."""
+    """The small manifest on OpenVINO, with its detector or a file of other bytes in its place."""
 
     def make(data: bytes | None = None) -> Manifest:
         changes = {"provider": "openvino"}
@@ -60,7 +60,7 @@ def mixed(manifest: Manifest) -> Callable[..., Manifest]:
 
 @needs_openvino
 @pytest.mark.parametrize("provider", ["auto", "openvino"])
-def test_the_manifest_says_what_runs_a_model(tmp_path, mixed, fill, provider):
+def test_the_manifest_selects_the_runtime_of_a_model(tmp_path, mixed, fill, provider):
     """OpenVINO gets the original of the model that it makes faster; others run on the CPU."""
     fill(tmp_path)
     (tmp_path / "detector.prelu.onnx").write_bytes(b"of no use to OpenVINO")
@@ -71,21 +71,24 @@ def test_the_manifest_says_what_runs_a_model(tmp_path, mixed, fill, provider):
     assert store.session("detector") is store.session("detector")
 
 
-def test_cpu_is_cpu(tmp_path, mixed, fill):
-    """With ``cpu`` no model runs on OpenVINO."""
+def test_with_cpu_no_model_runs_on_openvino(tmp_path, mixed, fill):
+    """The CPU provider runs all."""
     store = ModelStore(fill(tmp_path), "cpu", manifest=mixed())
     assert isinstance(store.session("detector"), onnxruntime.InferenceSession)
 
 
-def test_cuda_that_is_not_installed(tmp_path, mixed, fill):
+def test_missing_cuda_is_an_error(tmp_path, mixed, fill):
     """The error names the setting, what was found and what is wrong with it."""
     with pytest.raises(ModelError, match=r"MODELS\.provider: found 'cuda'; .* does not have it"):
         ModelStore(fill(tmp_path), "cuda", manifest=mixed())
 
 
-def test_without_the_extra(tmp_path, mixed, fill, monkeypatch, caplog):
-    """``auto`` runs all on the CPU and only mentions it; ``openvino`` refuses, with the remedy."""
-    monkeypatch.setitem(sys.modules, "openvino", None)  # as where it is not installed
+def test_a_missing_openvino_is_reported(tmp_path, mixed, fill, monkeypatch, caplog):
+    """``auto`` runs everything on the CPU and only mentions it.
+
+    ``openvino`` refuses, with the remedy.
+    """
+    monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     caplog.set_level(logging.INFO)
     fill(tmp_path)
     store = ModelStore(tmp_path, manifest=mixed())
@@ -113,8 +116,8 @@ def test_a_network_that_openvino_cannot_compile(tmp_path, mixed, fill, caplog):
 
 
 @needs_openvino
-def test_a_different_file_is_no_reason_to_try_the_other(tmp_path, mixed, fill, files):
-    """A changed original is refused even if there is a good variant for the CPU."""
+def test_a_changed_original_is_not_replaced_by_its_variant(tmp_path, mixed, fill, files):
+    """It is refused even if there is a good variant for the CPU."""
     fill(tmp_path)
     (tmp_path / "detector.prelu.onnx").write_bytes(rewrite(files["detector.onnx"]))
     (tmp_path / "detector.onnx").write_bytes(files["spare.onnx"])
@@ -141,7 +144,7 @@ except ModelError as error:
 def load_iris(directory: Path, provider: str, *, sealed: bool = False, path: str = "") -> str:
     """Load a real model in a separate process and return its output.
 
-    ``sealed`` is what MemoryDenyWriteExecute=yes does where the kernel has it.
+    ``sealed`` does what MemoryDenyWriteExecute=yes does, if the kernel supports it.
     """
     program = IRIS.format(sealed=sealed, directory=str(directory), provider=provider)
     done = subprocess.run(
@@ -160,8 +163,8 @@ def load_iris(directory: Path, provider: str, *, sealed: bool = False, path: str
 
 
 @needs_openvino
-def test_where_no_code_may_be_made(models_directory):
-    """Under MemoryDenyWriteExecute ``auto`` warns once and OpenVINO is not even loaded."""
+def test_openvino_is_not_loaded_if_code_generation_is_forbidden(models_directory):
+    """Under MemoryDenyWriteExecute ``auto`` warns once."""
     output = load_iris(models_directory, "auto", sealed=True)
     assert output.count("WARNING") == 1
     for part in ("MemoryDenyWriteExecute", "install-units", "InferenceSession False"):
@@ -172,7 +175,7 @@ def test_where_no_code_may_be_made(models_directory):
 
 
 @needs_openvino
-def test_a_faulty_installation(models_directory, tmp_path):
+def test_a_broken_installation_of_openvino(models_directory, tmp_path):
     """If its libraries do not load, ``auto`` warns once and continues, ``openvino`` refuses."""
     (tmp_path / "openvino.py").write_text("raise ImportError('libtbb.so.12: no such file')")
     output = load_iris(models_directory, "auto", path=str(tmp_path))

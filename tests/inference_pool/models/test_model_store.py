@@ -13,7 +13,7 @@ from inference_pool.models.store import ModelStore
 from shared.errors import ModelError
 
 
-def test_whole_reference_set(tmp_path, manifest, fill):
+def test_the_whole_reference_set_loads(tmp_path, manifest, fill):
     """All roles load."""
     store = ModelStore(fill(tmp_path), manifest=manifest)
     assert store.kind is Kind.REFERENCE
@@ -22,8 +22,8 @@ def test_whole_reference_set(tmp_path, manifest, fill):
         assert store.session(role).get_inputs()[0].name == "x"
 
 
-def test_what_was_loaded_is_named_by_its_hash(tmp_path, manifest, fill):
-    """Only requested files; a variant is listed as its original."""
+def test_loaded_files_are_named_by_their_hash(tmp_path, manifest, fill):
+    """Only requested files are listed; a variant is listed as its original."""
     store = ModelStore(fill(tmp_path), manifest=manifest)
     assert store.loaded == {}
     store.session("detector")
@@ -90,7 +90,7 @@ def test_variant_is_preferred_on_the_cpu(tmp_path, manifest, fill, files):
 
 
 def test_fallback_set(tmp_path, manifest, fill):
-    """The fallback set loads where no reference file is."""
+    """The fallback set loads if there is no reference file."""
     store = ModelStore(fill(tmp_path, "spare.onnx"), manifest=manifest)
     assert store.kind is Kind.FALLBACK
     assert store.path("detector") == tmp_path / "spare.onnx"

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def picture(spec: ModelSpec, session: ModelSession) -> np.ndarray:
-    """Random pixels of a network's input."""
+    """Return random pixels for a network's input."""
     shape = [size if isinstance(size, int) else 1 for size in session.get_inputs()[0].shape]
     highest = 255 if "0..255" in spec.input else 1
     pixels: np.ndarray = np.random.default_rng(0).random(shape, np.float32) * np.float32(highest)
@@ -39,7 +39,7 @@ def picture(spec: ModelSpec, session: ModelSession) -> np.ndarray:
 
 @pytest.fixture
 def relu(prelu_network) -> OpenVinoSession:
-    """A network that answers what is above zero, and nothing below."""
+    """Return a network that keeps positive values and replaces others by zero."""
     return OpenVinoSession(prelu_network((0.0,)))
 
 
@@ -47,12 +47,12 @@ def relu(prelu_network) -> OpenVinoSession:
 def test_same_numbers_as_onnxruntime(models_directory, role):
     """Names, shapes and values are those of the CPU provider, to 1e-4 of the largest value.
 
-    A picture's channels come last, as the runtime reads them, whatever the model's own order.
+    The channels of an image come last, as the runtime reads them, whatever the model's own order.
     """
     spec = NETWORKS[role]
     path = models_directory / spec.file
     if not path.is_file():
-        pytest.skip(f"{spec.file} is not there")
+        pytest.skip(f"{spec.file} is missing")
     ours, other = (runtimes.start(name, path.read_bytes()) for name in ("openvino", "cpu"))
     pixels = picture(spec, other)
     feed = {other.get_inputs()[0].name: pixels}
@@ -69,7 +69,7 @@ def test_same_numbers_as_onnxruntime(models_directory, role):
     assert np.allclose(last, expected, atol=1e-4 * max(1, np.abs(expected).max()))
 
 
-def test_input_filled_again_is_read_again(relu):
+def test_a_reused_input_is_read_again(relu):
     """The caller's array is the network's input; earlier outputs do not change."""
     pixels = np.full((1, 1, 4, 4), 2, np.float32)
     (first,) = relu.run(None, {"x": pixels})
@@ -80,8 +80,8 @@ def test_input_filled_again_is_read_again(relu):
     assert (first.max(), second.max(), third.max()) == (2, 3, 0)
 
 
-def test_any_array_will_do(relu):
-    """Arrays in another order, read-only arrays and integer arrays are read correctly."""
+def test_any_array_is_read_correctly(relu):
+    """Arrays in another order, read-only arrays and integer arrays."""
     odd = np.arange(32, dtype=np.float32).reshape(4, 1, 2, 4).transpose(1, 2, 0, 3)[:, :1]
     frozen = np.full((1, 1, 4, 4), 5, np.float32)
     frozen.flags.writeable = False
@@ -90,8 +90,8 @@ def test_any_array_will_do(relu):
         assert np.array_equal(answer, pixels)
 
 
-def test_one_thread_works_and_stays_where_it_is(models_directory):
-    """The caller's thread does all of the work, and the CPUs it may use stay as they were."""
+def test_only_the_thread_of_the_caller_works(models_directory):
+    """It does all of the work, and the CPUs it may use stay the same."""
     allowed = os.sched_getaffinity(0)
     spec = NETWORKS["mesh"]
     session = OpenVinoSession((models_directory / spec.file).read_bytes())
@@ -106,7 +106,7 @@ def test_one_thread_works_and_stays_where_it_is(models_directory):
 
 @contextlib.contextmanager
 def listener() -> Iterator[socket.socket]:
-    """A proxy to which connections to the outside would go."""
+    """A proxy that receives any connection to the outside."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(2)
         yield server
@@ -131,8 +131,11 @@ def asks(server: socket.socket, program: str, home: Path) -> bool:
     return True
 
 
-def test_nothing_phones_home(tmp_path, prelu_network):
-    """OpenVINO alone reports its import and writes an identifier; loaded by us it does neither."""
+def test_no_telemetry_is_sent(tmp_path, prelu_network):
+    """OpenVINO by itself reports its import and writes an identifier.
+
+    Loaded by the product it does neither.
+    """
     (tmp_path / "model.onnx").write_bytes(prelu_network((0.0,)))
     ours = (
         "from inference_pool.models.openvino_session import OpenVinoSession\n"

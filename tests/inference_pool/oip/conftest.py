@@ -1,4 +1,4 @@
-"""Real inference servers (MLServer) with our ONNX models behind them."""
+"""Real inference servers (MLServer) with the product's ONNX models behind them."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def delay(self, seconds: float) -> None:
-        """Let every further answer take so long."""
+        """Delay every further answer by this time."""
         (self.directory / "delay").write_text(str(seconds))
 
     def spoil(self) -> None:
-        """Let every further answer be of NaN."""
+        """Answer NaN from now on."""
         (self.directory / "spoil").touch()
 
     def mend(self) -> None:
-        """Take back ``delay`` and ``spoil``."""
+        """Undo ``delay`` and ``spoil``."""
         for name in ("delay", "spoil"):
             (self.directory / name).unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""The models behind real inference servers: same measures, fail over, and fail closed."""
+"""The models behind real inference servers: same measurements, failover, and failing closed."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def estimate(backend: Backend, image: Image) -> Estimate:
     return Estimator(backend, RULES).estimate(image, Profile.PASSIVE)
 
 
-def test_it_measures_what_the_files_measure(
+def test_a_server_gives_the_same_estimate_as_local_files(
     server: Server, models_directory: Path, portrait: Image
 ) -> None:
-    """Networks on a server give the same estimate as the same files run locally."""
+    """The same networks run on the server and locally."""
     there = estimate(load_backend(config(models_directory, server.address)), portrait)
     local = Config.model_validate(
         {"MODELS": {"directory": str(models_directory), "rewritePrelu": False}}
@@ -69,17 +69,17 @@ def test_it_measures_what_the_files_measure(
     assert here.head_pose is not None
     assert there.head_pose.yaw == pytest.approx(here.head_pose.yaw, abs=0.01)
     assert len(there.models) == 16
-    assert there.models != here.models  # the servers do not tell what is in their files
+    assert there.models != here.models  # the servers do not reveal the contents of their files
 
 
 def test_another_endpoint_answers(server: Server, models_directory: Path, portrait: Image) -> None:
-    """An endpoint without a server is skipped, at the start and later."""
+    """An endpoint without a server is skipped, at start-up and later."""
     dead = f"grpc://127.0.0.1:{free_port()}"
     backend = load_backend(config(models_directory, dead, server.address))
     assert estimate(backend, portrait).ok
 
 
-def test_a_dead_server_fails_closed_and_heals(
+def test_a_dead_server_fails_closed_and_recovers(
     start: Callable[..., Server], server: Server, models_directory: Path, portrait: Image
 ) -> None:
     """Without servers every frame fails with a code; a server that returns is used again."""
@@ -95,7 +95,7 @@ def test_a_dead_server_fails_closed_and_heals(
 def test_a_slow_server_fails_closed(
     server: Server, models_directory: Path, portrait: Image
 ) -> None:
-    """An answer after the time-out is a failure; the next good answer counts again."""
+    """An answer after the timeout is a failure; the next good answer counts again."""
     backend = load_backend(config(models_directory, server.address, timeout=2.0))
     server.delay(20)
     assert estimate(backend, portrait).errors == (Code.ESTIMATION_FAILED,)
@@ -128,8 +128,8 @@ def test_an_unreachable_server_stops_the_start(models_directory: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_says_nothing_stops_the_start(models_directory: Path) -> None:
-    """A port that accepts and never answers costs only the time-out."""
+def test_an_unresponsive_server_stops_the_start(models_directory: Path) -> None:
+    """A port that accepts and never answers costs only the timeout."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
         with pytest.raises(ModelError):

@@ -33,18 +33,18 @@ WORSE: list[dict[str, Any]] = [
 
 
 def test_good_portrait_is_fit() -> None:
-    """A frontal, sharp, well lit face passes the default threshold with room."""
+    """A frontal, sharp, well lit face passes the default threshold with a margin."""
     assert fitness(GOOD) > 0.85
 
 
 @pytest.mark.parametrize("change", WORSE)
-def test_every_fault_costs(change: dict[str, Any]) -> None:
-    """A small, blurred, badly lit, turned, closed-eyed or covered face has a lower fitness."""
+def test_every_defect_lowers_the_fitness(change: dict[str, Any]) -> None:
+    """Faces that are small, blurred, badly lit, turned, closed-eyed or covered have less."""
     assert fitness(dataclasses.replace(GOOD, **change)) < 0.95 * fitness(GOOD)
 
 
 def test_mouth_that_passes_its_own_check_is_fit() -> None:
-    """Narrow lips, and lips on dark skin, measure as occluded by up to .4; they are no fault."""
+    """Narrow lips, and lips on dark skin, measure as occluded by up to .4, which is acceptable."""
     narrow = dataclasses.replace(GOOD, mouth=Mouth(0.0, 0.0, 0.4))
     assert fitness(narrow) >= 0.8
     assert fitness(narrow) == fitness(dataclasses.replace(GOOD, mouth=Mouth(0.0, 0.0, 0.0)))
@@ -59,7 +59,7 @@ def test_extremes_stay_within_bounds() -> None:
 
 
 @pytest.mark.parametrize("measure", ["face", "quality", "head_pose", "eyes", "mouth"])
-def test_missing_measure_is_an_error(measure: str) -> None:
-    """A missing measure is an error."""
+def test_missing_measurement_is_an_error(measure: str) -> None:
+    """The fitness is not guessed."""
     with pytest.raises(EstimationError):
         fitness(dataclasses.replace(GOOD, **{measure: None}))

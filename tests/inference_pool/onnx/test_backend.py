@@ -39,8 +39,8 @@ def test_same_frame_same_estimate(backend: OnnxBackend, portrait: Image) -> None
     assert first == second
 
 
-def test_frame_is_only_read(backend: OnnxBackend, portrait: Image) -> None:
-    """A frame in shared memory may be mapped read only."""
+def test_a_frame_may_be_read_only(backend: OnnxBackend, portrait: Image) -> None:
+    """A frame in shared memory may be mapped read-only."""
     assert not portrait.flags.writeable
     for profile in Profile:
         assert Estimator(backend, RULES).estimate(portrait, profile).ok
@@ -60,7 +60,7 @@ def test_mirrored_frame_gives_the_same_person(backend: OnnxBackend, media: Path)
     assert selfie.head_pose.yaw == pytest.approx(plain.head_pose.yaw, abs=4)
 
 
-def test_speck_is_not_a_second_face(backend: OnnxBackend, portrait: Image) -> None:
+def test_a_tiny_face_is_not_a_second_face(backend: OnnxBackend, portrait: Image) -> None:
     """A tiny face in the background is ignored, a person behind is not."""
 
     def beside(width: int) -> int:
@@ -114,8 +114,8 @@ def test_models_are_named_by_their_hashes(models_directory: Path) -> None:
         assert digest(glasses=False) != whole
 
 
-def test_a_reload_of_the_checks_is_followed(backend: OnnxBackend, portrait: Image) -> None:
-    """After a reload the backend uses the new settings too, like the rules in the estimate."""
+def test_a_reload_changes_the_checks(backend: OnnxBackend, portrait: Image) -> None:
+    """After a reload the backend uses the new settings, like the rules in the estimate."""
     strict = Config.model_validate({"CHECKS": {"eyeOpen": 0.9, "moire": 5.0}})
     before, after = (
         make_estimator(backend, config).estimate(portrait, Profile.PASSIVE)

@@ -26,7 +26,7 @@ def test_descriptor_is_a_unit_vector(backend: OnnxBackend, portrait: Image) -> N
 
 
 def test_place_and_light_do_not_change_the_person(backend: OnnxBackend, portrait: Image) -> None:
-    """Smaller, turned, darker: still the same person."""
+    """Smaller, turned or darker, it is still the same person."""
     matrix = cv2.getRotationMatrix2D((320, 240), 12, 0.7)
     changed = cv2.warpAffine(portrait, matrix, (640, 480))
     darker = (changed * 0.7).astype(np.uint8)

@@ -54,7 +54,7 @@ def test_two_faces(yunet: YuNet, portrait: Image) -> None:
     assert len(yunet.detect(np.hstack((portrait, portrait)))) == 2
 
 
-def test_nothing_is_left_of_the_frame_before(yunet: YuNet, portrait: Image) -> None:
+def test_nothing_is_left_of_the_previous_frame(yunet: YuNet, portrait: Image) -> None:
     """A wider frame leaves nothing in the network's input."""
     tall = cv2.resize(portrait, (160, 480))
     alone = [face.box for face in yunet.detect(np.zeros_like(tall))]
@@ -84,7 +84,7 @@ class FacesEverywhere:
         return np.full(shape, 1 if kind == "cls" else -2, np.float32)
 
 
-def test_a_frame_full_of_faces_is_bounded() -> None:
+def test_the_number_of_decoded_faces_is_limited() -> None:
     """Of any number of likely cells only those with the highest scores are decoded."""
     assert sum((SIZE // stride) ** 2 for stride in STRIDES) > 8 * MAX_CELLS
     faces = YuNet(FacesEverywhere()).detect(np.zeros((SIZE, SIZE, 3), np.uint8))

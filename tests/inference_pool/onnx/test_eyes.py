@@ -16,7 +16,7 @@ from shared.frame.estimation import Image
 
 
 class CountingSession:
-    """Passes on to a session and counts the runs."""
+    """Forwards to a session and counts the runs."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -48,13 +48,13 @@ def mesh_of(face: DetectedFace) -> Points:
 
 
 def lids_lowered(mesh: Points, eye: Any) -> Points:
-    """A mesh that sees the eye half shut."""
+    """Return a mesh with half-shut eyes."""
     lowered = mesh.copy()
     lowered[eye.upper] = mesh[eye.lower] + 0.6 * (mesh[eye.upper] - mesh[eye.lower])
     return lowered
 
 
-def test_open_eyes_need_no_second_look(
+def test_open_eyes_need_no_contour(
     openness: EyeOpenness, session: CountingSession, portrait: Image, face: DetectedFace
 ) -> None:
     """If the mesh shows open eyes, the contour model does not run."""
@@ -63,7 +63,7 @@ def test_open_eyes_need_no_second_look(
     assert eyes.left == on_mesh(mesh_of(face), LEFT) >= SURELY_OPEN
 
 
-def test_doubtful_eye_gets_a_second_look(
+def test_a_doubtful_eye_is_measured_by_its_contour(
     openness: EyeOpenness, session: CountingSession, portrait: Image, face: DetectedFace
 ) -> None:
     """The contour model runs only for an unclear eye, and corrects the mesh."""
@@ -74,7 +74,7 @@ def test_doubtful_eye_gets_a_second_look(
     assert eyes.right > SURELY_OPEN > on_mesh(doubtful, RIGHT)
 
 
-def test_careful_looks_twice_at_both(
+def test_careful_measurement_uses_both_contours(
     openness: EyeOpenness, session: CountingSession, portrait: Image, face: DetectedFace
 ) -> None:
     """During a prompt to blink, both eyes are measured by their contour."""
@@ -83,8 +83,8 @@ def test_careful_looks_twice_at_both(
     assert eyes.left == pytest.approx(eyes.right, abs=0.1)
 
 
-def test_mesh_alone_serves_without_the_model(portrait: Image, face: DetectedFace) -> None:
-    """Without the contour model the mesh decides."""
+def test_without_the_contour_model_the_mesh_decides(portrait: Image, face: DetectedFace) -> None:
+    """The model is optional."""
     mesh = lids_lowered(mesh_of(face), LEFT)
     eyes = EyeOpenness(None, 0.25).measure(portrait, mesh, careful=True)
     assert (eyes.left, eyes.right) == (on_mesh(mesh, LEFT), on_mesh(mesh, RIGHT))

@@ -24,7 +24,7 @@ finite = st.floats(-1000, 1000)
 
 
 @given(x=finite, y=finite, side=st.floats(1, 1000), angle=st.floats(-3, 3))
-def test_there_and_back(x: float, y: float, side: float, angle: float) -> None:
+def test_the_mapping_is_invertible(x: float, y: float, side: float, angle: float) -> None:
     """Mapping frame points to the crop and back changes nothing."""
     square = Square(x, y, side, angle, 192)
     points = np.array([[0, 0], [100, 40], [-7, 300]], np.float32)
@@ -72,7 +72,7 @@ def test_cut_samples_the_region() -> None:
 def test_cut_is_a_warp_of_the_whole_frame(
     side: float, angle: float, centre: tuple[int, int]
 ) -> None:
-    """Wherever the region lies, in the frame, across its border or outside, large or small."""
+    """This holds for any position and size: inside the frame, across its border or outside."""
     frame = np.random.default_rng(0).integers(1, 256, (160, 200, 3)).astype(np.uint8)
     frame = np.asarray(cv2.blur(frame, (9, 9)), np.uint8)
     square = Square(*centre, side, angle, 64)
@@ -100,7 +100,7 @@ def test_ramp_is_linear_and_clipped(value: float, mapped: float) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.995, 1.0])
 @pytest.mark.parametrize("count", [1, 2, 7, 100, 4205])
-def test_a_quantile_is_the_usual_one(count: int, share: float) -> None:
+def test_the_fast_quantile_equals_numpy_s(count: int, share: float) -> None:
     """The fast one gives what numpy's general one gives."""
     values = np.random.default_rng(0).random(count, np.float32)
     expected = np.quantile(values, share)
@@ -110,7 +110,7 @@ def test_a_quantile_is_the_usual_one(count: int, share: float) -> None:
 def planted(below: Image, above: Image, size: tuple[int, int]) -> Image:
     """An image that shows ``below`` to people and ``above`` to a sampler that skips pixels.
 
-    The pixels are found by asking OpenCV's linear interpolation where it takes them from.
+    The pixels are found by asking OpenCV's linear interpolation which ones it reads.
     """
     height, width = below.shape[:2]
     places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
@@ -123,12 +123,12 @@ def planted(below: Image, above: Image, size: tuple[int, int]) -> Image:
 
 
 @pytest.mark.parametrize("side", [241, 400, 800, 1733])
-def test_no_picture_hides_between_the_pixels_that_are_read(side: int) -> None:
+def test_no_image_can_be_hidden_in_sampled_pixels(side: int) -> None:
     """An image hidden in the pixels of linear sampling does not replace the whole."""
     dark, light = np.full((side, side, 3), 40, np.uint8), np.full((side, side, 3), 220, np.uint8)
     mix = planted(dark, light, (80, 80))
     share = float((mix == 220).mean())
-    assert cv2.resize(mix, (80, 80)).min() > 200  # what a network would have seen
+    assert cv2.resize(mix, (80, 80)).min() > 200  # the input a network would have had
     seen = fitted(mix, np.empty((80, 80, 3), np.uint8))
     assert abs(float(seen.mean()) - (40 + 180 * share)) < 2
     assert seen.max() < 220
@@ -136,7 +136,7 @@ def test_no_picture_hides_between_the_pixels_that_are_read(side: int) -> None:
 
 @pytest.mark.parametrize("size", [(480, 365), (701, 533), (1279, 1279), (163, 2000)])
 def test_halving_first_is_area_interpolation(size: tuple[int, int]) -> None:
-    """Whether the sides are even or odd, nothing moves and noise averages out as in one step."""
+    """For even and odd sides nothing moves, and noise averages out as in one step."""
     height, width = size
     y, x = np.mgrid[0:height, 0:width] / max(size)
     smooth = np.dstack([200 * x, 200 * y, 120 + 60 * np.sin(5 * (x + y))])
@@ -149,8 +149,8 @@ def test_halving_first_is_area_interpolation(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 1.9, 2.0, 3.7, 9.0])
 @pytest.mark.parametrize("turn", [0.0, 0.3, -2.0])
-def test_a_warped_picture_lies_where_affine_mapping_puts_it(factor: float, turn: float) -> None:
-    """Reducing before the mapping moves nothing: smooth pictures come out the same."""
+def test_reducing_before_a_warp_moves_nothing(factor: float, turn: float) -> None:
+    """Smooth images come out the same as by the affine mapping alone."""
     y, x = np.mgrid[0:900, 0:1200].astype(np.float32)
     smooth = np.dstack([x * 0.2, y * 0.25, 120 + 60 * np.sin((x + y) / 250)]).astype(np.uint8)
     c, s = np.cos(turn) / factor, np.sin(turn) / factor
@@ -163,7 +163,7 @@ def test_a_warped_picture_lies_where_affine_mapping_puts_it(factor: float, turn:
     assert np.abs(seen - expected)[inside].max() <= 2
 
 
-def test_a_warped_picture_reads_every_pixel() -> None:
+def test_a_warp_reads_every_pixel() -> None:
     """An image hidden in the pixels that the warp alone would read is averaged out."""
     dark, light = np.full((896, 896, 3), 40, np.uint8), np.full((896, 896, 3), 220, np.uint8)
     matrix = np.array([[0.125, 0.0, 0.0], [0.0, 0.125, 0.0]])
@@ -173,8 +173,8 @@ def test_a_warped_picture_reads_every_pixel() -> None:
     assert warped(mix, matrix, np.empty((112, 112, 3), np.uint8)).max() < 60
 
 
-def test_a_warped_picture_outside_the_image_is_black() -> None:
-    """Outside of the image the result is black."""
+def test_a_warp_is_black_outside_the_image() -> None:
+    """There are no pixels to read."""
     matrix = np.array([[0.1, 0.0, 5000.0], [0.0, 0.1, 5000.0]])
     image, out = np.full((400, 400, 3), 9, np.uint8), np.ones((112, 112, 3), np.uint8)
     assert not warped(image, matrix, out).any()

@@ -18,7 +18,7 @@ from shared.frame.estimation import Image
 @pytest.fixture(scope="module")
 def kind(models: ModelStore) -> GlassesKind:
     if not models.available("glasses"):
-        pytest.skip("the optional glasses model is not in the folder of models")
+        pytest.skip("the optional glasses model is not in the models folder")
     return GlassesKind(models.session("glasses"))
 
 
@@ -43,13 +43,15 @@ def darkened(image: Image, mesh: Points, eyes: tuple[tuple[int, int], ...]) -> I
 BOTH = ((33, 133), (362, 263))
 
 
-def test_bare_face(kind: GlassesKind, portrait: Image, face: DetectedFace) -> None:
-    """A face without glasses has none."""
+def test_a_face_without_glasses_has_none(
+    kind: GlassesKind, portrait: Image, face: DetectedFace
+) -> None:
+    """The portrait wears none."""
     assert kind.classify(portrait, mesh_of(face)) == "no_glasses"
 
 
-def test_dark_lenses(kind: GlassesKind, portrait: Image, face: DetectedFace) -> None:
-    """Two dark lenses are sunglasses."""
+def test_dark_lenses_are_sunglasses(kind: GlassesKind, portrait: Image, face: DetectedFace) -> None:
+    """Both lenses are dark."""
     mesh = mesh_of(face)
     assert kind.classify(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"
 
@@ -71,7 +73,7 @@ def test_dark_picture_is_not_sunglasses(portrait: Image, face: DetectedFace) -> 
 def test_without_the_model_only_sunglasses_are_recognised(
     portrait: Image, face: DetectedFace
 ) -> None:
-    """Dark lenses are seen without any model."""
+    """Dark lenses are detected without any model."""
     mesh = mesh_of(face)
     assert GlassesKind(None).classify(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"
 

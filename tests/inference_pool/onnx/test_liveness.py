@@ -26,7 +26,7 @@ GRADIENT = np.dstack(
 
 
 class Session:
-    """Stands for a network: keeps its input and answers given logits."""
+    """A stand-in for a network: keeps its input and returns the given logits."""
 
     def __init__(self, logits: tuple[float, ...] = (0.0, 0.0, 0.0), *, size: int = 80) -> None:
         self._logits = logits
@@ -53,7 +53,7 @@ def still(media: Path, name: str) -> Image:
 
 
 def score(backend: OnnxBackend, image: Image, judged: Image) -> float:
-    """Liveness of ``judged`` at the face found in ``image``."""
+    """Return the liveness of ``judged`` at the face found in ``image``."""
     (face,) = backend.detect(image)
     return backend.liveness(judged, face).score
 
@@ -70,7 +70,7 @@ def test_input_is_bgr_in_0_to_255() -> None:
 
 
 def test_crops_are_scaled_about_the_face() -> None:
-    """The second network sees more of the surroundings, in the proportion of the scales."""
+    """The second network gets more of the surroundings, in the proportion of the scales."""
     v2, v1se = Session(), Session()
     pair(v2, v1se).measure(GRADIENT, Box(270, 190, 100, 100))
     spans = [float(np.ptp(session.seen[0, 0])) for session in (v2, v1se)]
@@ -79,14 +79,14 @@ def test_crops_are_scaled_about_the_face() -> None:
 
 
 def test_crop_at_the_border_is_shifted_inside() -> None:
-    """A face in the corner is judged with what there is, not with black."""
+    """A face in the corner is judged with existing pixels, not with black ones."""
     v2, v1se = Session(), Session()
     pair(v2, v1se).measure(GRADIENT, Box(0, 0, 100, 100))
     assert v2.seen[0, 1].min() == v1se.seen[0, 1].min() == 120
 
 
 def pair_score(live_a: float, live_b: float) -> float:
-    """Score of two networks that give a live face these probabilities."""
+    """Return the score of two networks that give a live face these probabilities."""
     rest_a, rest_b = ((1 - live) / 2 for live in (live_a, live_b))
     logits = [
         tuple(float(np.log(max(share, 1e-30))) for share in (rest, live, rest))
@@ -97,7 +97,7 @@ def pair_score(live_a: float, live_b: float) -> float:
 
 
 def test_score_is_the_probability_of_the_mean_log_odds() -> None:
-    """Class 1 is live; the two networks count alike. Odds of 9 and 1 have the mean 3: .75."""
+    """Class 1 is live; the two networks have equal weight. Odds of 9 and 1 have the mean 3: .75."""
     assert pair_score(0.9, 0.5) == pytest.approx(0.75, abs=1e-6)
     assert pair_score(0.5, 0.9) == pytest.approx(0.75, abs=1e-6)
     assert pair_score(1 / 3, 1 / 3) == pytest.approx(1 / 3, abs=1e-6)
@@ -112,8 +112,8 @@ def test_a_threshold_of_a_half_accepts_what_the_mean_probability_accepts() -> No
                 assert (pair_score(float(a), float(b)) >= 0.5) == (a + b > 1), (a, b)
 
 
-def test_one_sure_network_does_not_outvote_the_other_by_any_margin() -> None:
-    """The log odds are bounded on both sides, those of impossible certainty too."""
+def test_a_certain_network_cannot_outvote_the_other() -> None:
+    """The log odds are limited in both directions, even for probabilities of 0 and 1."""
     assert pair_score(1.0, 0.5) == pytest.approx(100 / 101, abs=1e-3)
     assert pair_score(1.0, 0.0) == pytest.approx(0.5)
     assert pair_score(1.0, 1.0) == pytest.approx(0.9999)
@@ -121,7 +121,7 @@ def test_one_sure_network_does_not_outvote_the_other_by_any_margin() -> None:
 
 
 @pytest.mark.parametrize("logit", [np.nan, np.inf])
-def test_what_is_no_number_is_no_live_face(logit: float) -> None:
+def test_nan_is_no_live_face(logit: float) -> None:
     """NaN or infinity fails the stage, because NaN could pass a comparison."""
     for sessions in ((Session((0, logit, 0)), Session()), (Session(), Session((logit, 0, 0)))):
         with pytest.raises(EstimationError):
@@ -129,7 +129,7 @@ def test_what_is_no_number_is_no_live_face(logit: float) -> None:
 
 
 def test_the_network_of_the_registry() -> None:
-    """It wants blue, green and red in 0..255 too, has 128 pixels, and class 0 is live."""
+    """Its input is blue, green and red in 0..255, too, of 128 pixels; class 0 is live."""
     session: Any = Session((50.0, 0.0, 0.0), size=128)
     measured = PassiveLiveness(REGISTRY, [session]).measure(GRADIENT, Box(260, 180, 100, 120))
     assert measured.score == pytest.approx(1, abs=1e-3)
@@ -143,7 +143,7 @@ def three(third: Any) -> PassiveLiveness:
 
 
 def test_the_third_network_sees_a_square_in_rgb() -> None:
-    """Of twice the longer side of the box, in 0..1, not scaled unevenly."""
+    """Its side is twice the longer side of the box; values are 0..1, scaled evenly."""
     session: Any = Session((0.0, 0.0), size=128)
     three(session).measure(GRADIENT, Box(270, 180, 100, 120))
     red, green, blue = session.seen[0]
@@ -155,7 +155,7 @@ def test_the_third_network_sees_a_square_in_rgb() -> None:
 
 @pytest.mark.parametrize("box", [Box(-10, 180, 100, 120), Box(560, 180, 100, 120)])
 def test_the_border_of_the_frame_is_reflected(box: Box) -> None:
-    """The face stays in the middle; beyond the border comes the image's mirror image."""
+    """The face stays in the centre; beyond the border the image is mirrored."""
     session: Any = Session((0.0, 0.0), size=128)
     three(session).measure(GRADIENT, box)
     blue = session.seen[0, 2, 64] * 255
@@ -167,7 +167,7 @@ def test_the_border_of_the_frame_is_reflected(box: Box) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 2000])
 def test_any_box_is_judged_or_refused(size: int) -> None:
-    """Also a face of one pixel, or one that is larger than the frame."""
+    """This includes a face of one pixel, and one larger than the frame."""
     session: Any = Session((0.0, 0.0), size=128)
     three(session).measure(GRADIENT, Box(639 - size // 2, 479 - size // 2, size, size))
     assert session.seen[0, 1] == pytest.approx(120 / 255)
@@ -175,7 +175,7 @@ def test_any_box_is_judged_or_refused(size: int) -> None:
         three(session).measure(GRADIENT, Box(3000, 3000, 10, 10))
 
 
-def test_three_networks_count_alike() -> None:
+def test_three_networks_have_equal_weight() -> None:
     """Class 0 of the third one is live; those of the pair give a third of 1."""
     measured = three(Session((3.0, 0.0), size=128)).measure(GRADIENT, Box(260, 180, 100, 120))
     mean = (3.0 - 2 * np.log(2)) / 3
@@ -242,7 +242,7 @@ def fitness(box: Box) -> float:
 
 
 def test_fitness_falls_as_the_face_fills_the_frame() -> None:
-    """The networks need surroundings: the fuller the frame, the less the judgement is worth."""
+    """The networks need surroundings: the fuller the frame, the less reliable is the result."""
     sides = [
         fitness(Box(320 - half, 240 - half, 2 * half, 2 * half)) for half in range(60, 241, 20)
     ]
@@ -263,7 +263,7 @@ def test_smallest_allowed_face_in_a_vga_frame_is_fit() -> None:
 def test_pixels_between_those_that_a_sampler_reads_count() -> None:
     """An image hidden in 2 % of the pixels does not replace the one that people see.
 
-    The places are those that linear interpolation reads to shrink the crop to 80 by 80.
+    The pixels are those that linear interpolation reads to shrink the crop to 80 by 80.
     """
     box = Box(500, 500, 300, 300)
     shown = np.full((1800, 1800, 3), 60, np.uint8)
@@ -275,7 +275,7 @@ def test_pixels_between_those_that_a_sampler_reads_count() -> None:
         read = np.unique(left + np.concatenate([offsets.astype(int), offsets.astype(int) + 1]))
         mix[np.ix_(read, read)] = 240
         crop = mix[left : left + side, left : left + side]
-        assert cv2.resize(crop, (80, 80)).min() > 200  # what the network would have seen
+        assert cv2.resize(crop, (80, 80)).min() > 200  # the input the network would have had
     assert (mix == 240).mean() < 0.03
     v2, v1se = Session(), Session()
     pair(v2, v1se).measure(mix, box)

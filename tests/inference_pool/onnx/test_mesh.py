@@ -51,7 +51,7 @@ def test_a_level_face_takes_one_pass(mesh: CountingMesh, yunet: YuNet, portrait:
 
 
 def test_mesh_lies_on_the_face(mesh: CountingMesh, yunet: YuNet, portrait: Image) -> None:
-    """The mesh's eyes are where the detector sees the eyes."""
+    """The mesh's eyes are where the detector finds the eyes."""
     (face,) = yunet.detect(portrait)
     points = mesh.fit(portrait, face)
     assert points.shape == (468, 3)
@@ -64,7 +64,7 @@ def test_mesh_lies_on_the_face(mesh: CountingMesh, yunet: YuNet, portrait: Image
 def test_tilted_face_is_levelled(
     mesh: CountingMesh, yunet: YuNet, portrait: Image, degrees: float
 ) -> None:
-    """For any rotation the mesh follows the image, in a bounded number of runs."""
+    """For any rotation the mesh follows the image, in a limited number of runs."""
     (upright,) = yunet.detect(portrait)
     straight = mesh.fit(portrait, upright)
     mesh.passes = 0
@@ -86,9 +86,7 @@ class BrokenMesh(FaceMesh):
         return points, 10.0
 
 
-def test_points_that_are_no_numbers_are_refused(
-    models: ModelStore, yunet: YuNet, portrait: Image
-) -> None:
+def test_nan_points_are_refused(models: ModelStore, yunet: YuNet, portrait: Image) -> None:
     """Such a mesh fails the stage."""
     (face,) = yunet.detect(portrait)
     with pytest.raises(EstimationError):

@@ -21,15 +21,15 @@ def striped(image: Image, period: float, amplitude: float) -> Image:
     return np.clip(image + amplitude * lattice[..., None], 0, 255).astype(np.uint8)
 
 
-def test_face_has_no_period(portrait: Image, face: DetectedFace) -> None:
-    """The portrait has a low value, also after a codec or with noise."""
+def test_a_face_has_a_low_value(portrait: Image, face: DetectedFace) -> None:
+    """A codec or noise does not raise it."""
     for shown in (portrait, jpeg(portrait, face.box, 60), noise(portrait, face.box, 8)):
         assert 0 < peak(shown, face.box) < SUSPECT
 
 
 @pytest.mark.parametrize("period", [3, 5, 7])
-def test_lattice_stands_out(portrait: Image, face: DetectedFace, period: float) -> None:
-    """A faint lattice is detected, also after a codec; a stronger one gives a higher value."""
+def test_a_lattice_has_a_high_value(portrait: Image, face: DetectedFace, period: float) -> None:
+    """A faint one is detected after a codec, too; a stronger one gives a higher value."""
     peaks = [peak(striped(portrait, period, strength), face.box) for strength in (0, 3, 8)]
     assert peaks == sorted(peaks)
     assert peaks[-1] > SUSPECT
@@ -37,16 +37,16 @@ def test_lattice_stands_out(portrait: Image, face: DetectedFace, period: float) 
 
 
 def test_too_few_pixels_are_not_judged(portrait: Image) -> None:
-    """A small face, or one that is cut off, has no measure."""
+    """A small face, or one that is cut off, has no measurement."""
     assert peak(portrait, Box(100, 100, SIZE - 1, SIZE - 1)) == 0
     assert peak(portrait, Box(-120, 100, SIZE, SIZE)) == 0
     assert peak(np.zeros((480, 640, 3), np.uint8), Box(100, 100, SIZE, SIZE)) < SUSPECT
 
 
-def test_measured_only_when_asked_for(
+def test_moire_is_measured_only_on_request(
     models: ModelStore, backend: OnnxBackend, portrait: Image, face: DetectedFace
 ) -> None:
-    """The backend leaves it out by default, and the networks' score does not depend on it."""
+    """The backend omits it by default, and the networks' score does not depend on it."""
     looking = OnnxBackend(models, look_for_moire=True)
     plain, measured = backend.liveness(portrait, face), looking.liveness(portrait, face)
     assert (plain.moire, measured.score) == (0, plain.score)

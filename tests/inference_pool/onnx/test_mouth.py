@@ -40,7 +40,7 @@ def covered(image: Image, mesh: Points, colour: tuple[float, float, float]) -> I
 def test_natural_portrait_smile_passes(
     state: MouthState, portrait: Image, face: DetectedFace
 ) -> None:
-    """A smile as on a portrait is seen, yet within the default threshold."""
+    """The smile of a portrait is measured, but within the default threshold."""
     mouth = state.measure(portrait, mesh_of(face))
     assert 0.05 < mouth.smile < MOST
     assert mouth.opened < MOST / 2
@@ -59,7 +59,7 @@ MASKS = {
 def test_covered_mouth(
     backend: OnnxBackend, portrait: Image, face: DetectedFace, colour: tuple[int, int, int]
 ) -> None:
-    """A mask of any plain colour, a hand's too, is occlusion."""
+    """A mask of any plain colour, including that of a hand, is occlusion."""
     image = covered(portrait, mesh_of(face), colour)
     (masked,) = backend.detect(image)
     assert backend.mouth(image, masked).occluded > MOST
@@ -115,7 +115,7 @@ def test_no_still_has_a_covered_mouth(backend: OnnxBackend, media: Path) -> None
 
 @pytest.mark.parametrize("name", ["obama", "src_man1", "src_man3", "stock-emotions-a-5"])
 def test_darker_skin_is_not_occlusion(backend: OnnxBackend, media: Path, name: str) -> None:
-    """Dark skin is not occlusion."""
+    """Darkened skin passes the default threshold."""
     image = np.asarray(cv2.imread(str(media / "stills" / f"{name}.jpg")), np.uint8)
     image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5), np.uint8)
     (face,) = backend.detect(image)

@@ -15,7 +15,7 @@ PICTURE = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
 
 @dataclass
 class Session:
-    """Stands for a runtime session: keeps the input it was given."""
+    """A stand-in for a runtime session: keeps its input."""
 
     shape: tuple[int | str, ...]
     failing: bool = False
@@ -47,7 +47,7 @@ def test_channels_first() -> None:
 
 
 def test_channels_last_rgb() -> None:
-    """A model of the other layout gets it, red first."""
+    """A model with the other layout gets it, red first."""
     seen = seen_by((1, 2, 4, 3), rgb=True)
     assert np.array_equal(seen[0], PICTURE[:, :, ::-1])
 
@@ -85,7 +85,7 @@ def test_free_batch_size_is_accepted() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 3, 2, 4), (1, 2, 4, 3)])
 @pytest.mark.parametrize("offset", [0.0, -1.0])
-def test_a_smaller_picture_lies_in_the_corner_of_a_black_one(shape: Any, offset: float) -> None:
+def test_a_smaller_image_is_padded_with_black(shape: Any, offset: float) -> None:
     """Neither a larger nor a smaller image leaves anything in the input."""
     session = Session(shape)
     network = Network(session, (2, 4), rgb=False, offset=offset)
@@ -107,7 +107,7 @@ def test_a_smaller_picture_lies_in_the_corner_of_a_black_one(shape: Any, offset:
         Session((1, 3, 2, 4), failing=True),
     ],
 )
-def test_unfit_model_does_not_start(session: Session) -> None:
+def test_an_incompatible_model_does_not_start(session: Session) -> None:
     """A model with another input, or one that cannot run, fails when it is loaded."""
     with pytest.raises(ModelError):
         Network(session, (2, 4), rgb=False)

@@ -1,4 +1,4 @@
-"""BlazeFace finds the faces that YuNet finds, with boxes of the same meaning."""
+"""BlazeFace finds the same faces as YuNet, with equivalent boxes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_box_is_that_of_the_reference(detector, portrait, models_directory):
 
 
 def test_any_place_and_shape(detector, portrait):
-    """The answer is in the frame's own pixels, wherever the face is."""
+    """The result is in the frame's own pixels, wherever the face is."""
     (alone,) = detector.detect(portrait)
     wide = np.zeros((600, 1100, 3), np.uint8)
     wide[60:540, 400:1040] = portrait

@@ -23,7 +23,7 @@ def solver(models: ModelStore) -> PoseSolver:
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Nod, then turn, then tilt; axes right and up in the picture, towards the camera."""
+    """Nod, then turn, then tilt; axes right and up in the image, and towards the camera."""
     y, p, r = np.radians((yaw, pitch, roll))
     nod = [[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]]
     turn = [[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]]
@@ -37,14 +37,14 @@ def measured(backend: OnnxBackend, image: Image) -> HeadPose:
 
 
 @given(yaw=st.floats(-80, 80), pitch=st.floats(-80, 80), roll=st.floats(-80, 80))
-def test_angles_come_back(yaw: float, pitch: float, roll: float) -> None:
-    """A rotation splits into the angles it was made of."""
+def test_angles_survive_a_round_trip(yaw: float, pitch: float, roll: float) -> None:
+    """A rotation is decomposed into the angles it was made of."""
     pose = angles(rotation(yaw, pitch, roll))
     assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx((yaw, pitch, roll), abs=1e-6)
 
 
 def test_signs_by_where_the_nose_points() -> None:
-    """Yaw > 0 looks to the picture's right, pitch > 0 up; roll > 0 turns clockwise."""
+    """Yaw > 0 looks to the image's right, pitch > 0 up; roll > 0 turns clockwise."""
     nose, right = np.array([0, 0, 1]), np.array([1, 0, 0])
     assert (rotation(20, 0, 0) @ nose)[0] > 0
     assert (rotation(0, 20, 0) @ nose)[1] > 0
@@ -55,7 +55,7 @@ def test_signs_by_where_the_nose_points() -> None:
 def test_rotated_canonical_face(
     solver: PoseSolver, models: ModelStore, pose: tuple[float, float, float]
 ) -> None:
-    """A mesh that is the canonical face turned, scaled and moved gives the turn back exactly.
+    """A rotated, scaled and moved canonical face gives exactly its rotation.
 
     Its depth is too flat, as the network's is.
     """
@@ -67,15 +67,15 @@ def test_rotated_canonical_face(
     assert (found.yaw, found.pitch, found.roll) == pytest.approx(expected, abs=1e-2)
 
 
-def test_mirror_image_of_a_face_is_turned_not_mirrored(solver: PoseSolver) -> None:
-    """The best rotation is one even where a reflection would fit better."""
+def test_the_fit_is_a_rotation_not_a_reflection(solver: PoseSolver) -> None:
+    """This holds even if a reflection would fit better."""
     mesh = (solver._canonical * (-7.0, -7.0, -7.0)).astype(np.float32)
     rotated = solver._rotation(mesh)
     assert np.linalg.det(rotated) == pytest.approx(1)
     assert rotated @ rotated.T == pytest.approx(np.eye(3), abs=1e-9)
 
 
-def test_points_that_are_no_numbers_have_no_pose(solver: PoseSolver) -> None:
+def test_nan_points_have_no_pose(solver: PoseSolver) -> None:
     """A NaN angle fails the stage; it could pass a limit."""
     with pytest.raises(EstimationError):
         solver.pose(np.full((468, 3), np.nan, np.float32))
@@ -92,7 +92,7 @@ def test_mirrored_picture_changes_sides(backend: OnnxBackend, media: Path) -> No
 
 
 @pytest.mark.parametrize("degrees", [-30, -12, 12, 30])
-def test_turned_picture_changes_the_roll_alone(
+def test_rotating_an_image_changes_only_the_roll(
     backend: OnnxBackend, portrait: Image, degrees: float
 ) -> None:
     """An image rotated clockwise has that much more roll, and the same yaw and pitch."""

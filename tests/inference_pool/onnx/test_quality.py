@@ -21,13 +21,13 @@ MEASURE = FaceQuality()
 def graded(
     image: Image, face: DetectedFace, change: Callable[[float], np.ndarray]
 ) -> list[Quality]:
-    """Qualities of a picture changed more and more, in ten steps."""
+    """Return the qualities of an image degraded in ten steps."""
     pictures = (np.clip(change(step / 10), 0, 255).astype(np.uint8) for step in range(11))
     return [MEASURE.measure(picture, face.box) for picture in pictures]
 
 
 def falls(scores: list[float]) -> bool:
-    """Whether scores never rise, but for noise, and lose much."""
+    """Whether scores never rise, except for noise, and fall far."""
     steps = np.diff(scores)
     return bool((steps < 0.02).all() and scores[0] - scores[-1] > 0.4)
 
@@ -42,7 +42,7 @@ def test_good_portrait_passes(portrait: Image, face: DetectedFace) -> None:
 
 
 def test_stills_pass(backend: OnnxBackend, media: Path) -> None:
-    """So do all the stills, of light and darker skin, in even and in studio light."""
+    """All stills pass, of light and darker skin, in even and in studio light."""
     stills = sorted((media / "stills").glob("*.jpg"))
     assert stills
     for path in stills:
@@ -64,7 +64,7 @@ def test_gaussian_blur(portrait: Image, face: DetectedFace) -> None:
 
 @pytest.mark.parametrize("across", [False, True])
 def test_motion_blur(portrait: Image, face: DetectedFace, across: bool) -> None:
-    """Blur in one direction counts in full, for either direction."""
+    """Blur in either direction counts in full."""
 
     def smear(step: float) -> np.ndarray:
         length = 2 * round(12 * step) + 1
@@ -77,7 +77,7 @@ def test_motion_blur(portrait: Image, face: DetectedFace, across: bool) -> None:
 
 
 def test_overexposure(portrait: Image, face: DetectedFace) -> None:
-    """The more light is lost at the top, the lower the score."""
+    """The more highlights are clipped, the lower the score."""
     series = graded(portrait, face, lambda s: portrait.astype(float) * (1 + s))
     assert falls([quality.light for quality in series])
     assert Code.TOO_LIGHT in codes(series[-1])
@@ -91,7 +91,7 @@ def test_underexposure(portrait: Image, face: DetectedFace) -> None:
 
 
 def test_gamma(portrait: Image, face: DetectedFace) -> None:
-    """Darker and lighter curves lower the one score and never the other."""
+    """Darker and lighter curves each lower only one score."""
     dark = graded(portrait, face, lambda s: 255 * (portrait / 255) ** (1 + 11 * s))
     light = graded(portrait, face, lambda s: 255 * (portrait / 255) ** (1 - 0.9 * s))
     assert falls([quality.darkness for quality in dark])
@@ -110,7 +110,7 @@ def test_darker_skin_in_good_light_passes(portrait: Image, face: DetectedFace) -
 
 @pytest.mark.parametrize("turns", range(4))
 def test_side_light(portrait: Image, face: DetectedFace, turns: int) -> None:
-    """The steeper the light falls off to any side, the lower the score."""
+    """The more the light falls off to any side, the lower the score."""
     box = face.box
     ramp = np.linspace(0, 1, max(box.width, box.height))
     square = np.rot90(np.tile(ramp, (len(ramp), 1)), turns)
@@ -147,8 +147,8 @@ def test_glare(portrait: Image, face: DetectedFace) -> None:
 
 @pytest.mark.parametrize("value", [229, 231, 236, 252])
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.3])
-def test_colours_are_looked_at_wherever_they_count(value: int, share: float) -> None:
-    """``may_glare`` is false only where ``matteness`` is 1."""
+def test_colours_are_evaluated_if_they_matter(value: int, share: float) -> None:
+    """``may_glare`` is false only if ``matteness`` is 1."""
     area = np.full((SIZE, SIZE, 3), 120, np.uint8)
     area[: round(share * SIZE)] = value
     area = np.random.default_rng(0).permutation(area.reshape(-1, 3)).reshape(area.shape)
@@ -159,7 +159,7 @@ def test_colours_are_looked_at_wherever_they_count(value: int, share: float) -> 
 
 
 def test_size_of_the_face_does_not_change_the_verdict(portrait: Image, face: DetectedFace) -> None:
-    """A face seen by a better camera is as sharp."""
+    """A face at a higher resolution is as sharp."""
     box = face.box
     double = cv2.resize(portrait, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     larger = Box(2 * box.x, 2 * box.y, 2 * box.width, 2 * box.height)
@@ -175,7 +175,7 @@ def test_face_outside_the_frame(portrait: Image) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 127, 255])
-def test_flat_picture_has_no_sharpness(level: int) -> None:
-    """A uniform image is not sharp; the measures stay within 0..1."""
+def test_a_uniform_image_has_no_sharpness(level: int) -> None:
+    """The measurements stay within 0..1."""
     flat = np.full((200, 200, 3), level, np.uint8)
     assert MEASURE.measure(flat, Box(0, 0, 200, 200)).blur == 0

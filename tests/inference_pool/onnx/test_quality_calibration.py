@@ -1,4 +1,4 @@
-"""Curves and thresholds of the measures over graded degradations, on portraits."""
+"""Curves and thresholds of the measurements under graded degradations, on portraits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def codes(measured: Quality) -> tuple[Code, ...]:
 
 @pytest.fixture(scope="module")
 def portraits(backend: OnnxBackend, portrait: Image) -> list[Portrait]:
-    """The default portrait, and the real ones where they are there, 640 pixels high."""
+    """The default portrait and, if available, the real ones, 640 pixels high."""
     stills = ROOT.parent / "shared" / "media" / "stills"
     images = [portrait]
     for name in NAMES if stills.is_dir() else ():
@@ -62,11 +62,13 @@ def _masked(backend: OnnxBackend, image: Image) -> Portrait:
 @pytest.mark.parametrize(
     "damage", [one for one in DEGRADATIONS if one.measure], ids=lambda one: one.name
 )
-def test_measure_falls_with_damage(portraits: list[Portrait], damage: Degradation) -> None:
-    """Every portrait passes undamaged, its measure never rises by much, and most end refused.
+def test_a_measurement_falls_with_degradation(
+    portraits: list[Portrait], damage: Degradation
+) -> None:
+    """Every portrait passes undamaged, scores never rise by much, and most are finally refused.
 
     A portrait lit from one side may gain at first by light from the other; a tone curve that
-    crushes a face to black may leave its highlights. So those two end refused less often.
+    crushes a face to black may leave its highlights. Those two are refused less often.
     """
     refused = 0
     for image, box, _ in portraits:
@@ -80,15 +82,15 @@ def test_measure_falls_with_damage(portraits: list[Portrait], damage: Degradatio
     assert refused >= (0.2 if hard else 1.0) * len(portraits)
 
 
-def test_noise_does_not_pass_for_detail(portraits: list[Portrait]) -> None:
-    """An image out of focus is also refused with noise."""
+def test_noise_does_not_count_as_detail(portraits: list[Portrait]) -> None:
+    """An image out of focus is refused with noise, too."""
     for image, box, _ in portraits:
         blurred = noise(defocus(image, box, 12), box, 5)
         assert Code.BLURRED in codes(MEASURE.measure(blurred, box))
 
 
 def test_codec_and_contrast_do_not_change_sharpness(portraits: list[Portrait]) -> None:
-    """Neither strong compression nor half of the contrast makes a picture blurred or sharp."""
+    """Neither strong compression nor half of the contrast makes an image blurred or sharp."""
     for image, box, _ in portraits:
         plain = MEASURE.measure(image, box).blur
         for changed in (jpeg(image, box, 70), contrast(image, box, 0.5)):
@@ -97,14 +99,14 @@ def test_codec_and_contrast_do_not_change_sharpness(portraits: list[Portrait]) -
 
 @pytest.mark.parametrize("stops", [0, 1])
 def test_no_skin_is_refused_for_its_colour(portraits: list[Portrait], stops: float) -> None:
-    """With an eighth of its reflectance, even one stop under-exposed, every portrait passes."""
+    """With an eighth of the reflectance, even one stop underexposed, every portrait passes."""
     for image, box, skin in portraits:
         for share in (0.5, 0.25, 0.12):
             shown = underexposure(darker_skin(image, skin, share), box, stops)
             assert codes(MEASURE.measure(shown, box)) == ()
 
 
-def test_evenness_does_not_know_the_skin(portraits: list[Portrait]) -> None:
+def test_evenness_does_not_depend_on_the_skin(portraits: list[Portrait]) -> None:
     """The same light is as even on dark skin as on light skin."""
     for image, box, skin in portraits:
         darker = MEASURE.measure(darker_skin(image, skin, 0.25), box)

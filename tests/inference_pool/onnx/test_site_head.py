@@ -1,4 +1,4 @@
-"""The site head: only a file that fits the loaded networks corrects a score, within its bounds."""
+"""The site head: only a file that fits the loaded networks corrects a score, within its limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WIDTH = 256
 
 
 def content(**changes: Any) -> dict[str, Any]:
-    """A head of three features that adds 1."""
+    """Return a head of three features that adds 1."""
     head = {
         "format": "lunapass-site-head-1",
         "models": MODELS,
@@ -63,7 +63,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 def fitting(store: ModelStore, intercept: float) -> dict[str, Any]:
-    """A head for the networks of a store that adds the same to every frame."""
+    """Return a head for the networks of a store that adds the same to every frame."""
     zeros, ones = [0.0] * WIDTH, [1.0] * WIDTH
     assert passive_liveness(store)
     models = {role: store.loaded[role] for role in MODELS}
@@ -77,8 +77,8 @@ def test_correction_is_linear_in_the_standardised_features(write: Callable[..., 
     assert head.correction([first, second]) == pytest.approx((3 - 1) / 2 + 1)
 
 
-def test_correction_is_bounded(write: Callable[..., Path]) -> None:
-    """A head lets no frame pass that the networks are sure of, and may refuse any."""
+def test_the_correction_is_limited(write: Callable[..., Path]) -> None:
+    """A head cannot accept a frame that the networks refuse with certainty, but may refuse any."""
     head = SiteHead(SiteHeadFile.read(write(weights=[999.0, 0.0, 0.0])), MODELS)
     rest = np.zeros(2, np.float32)
     assert head.correction([np.array([1e6], np.float32), rest]) == MAX_RAISE < log(0.96 / 0.04)
@@ -86,8 +86,8 @@ def test_correction_is_bounded(write: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_an_embedding_that_is_no_number_fails(write: Callable[..., Path], value: float) -> None:
-    """NaN would pass a comparison."""
+def test_a_nan_embedding_fails(write: Callable[..., Path], value: float) -> None:
+    """NaN could pass a comparison."""
     head = SiteHead(SiteHeadFile.read(write()), MODELS)
     with pytest.raises(EstimationError, match="NaN or infinity"):
         head.correction([np.array([value, 0, 0], np.float32)])
@@ -107,7 +107,7 @@ def test_an_embedding_that_is_no_number_fails(write: Callable[..., Path], value:
     ],
 )
 def test_invalid_file(write: Callable[..., Path], changes: dict[str, Any], reason: str) -> None:
-    """One line: key, file, what was found, what to do."""
+    """The error is one line: key, file, what was found, what to do."""
     with pytest.raises(ModelError) as raised:
         SiteHeadFile.read(write(**changes))
     for part in ("MODELS.siteHead: file", "head.json", reason, "run 'lunapass adapt' again"):
@@ -122,21 +122,21 @@ def test_file_that_is_no_head(write: Callable[..., Path], text: str) -> None:
         SiteHeadFile.read(write(text))
 
 
-def test_number_beyond_all_bounds(write: Callable[..., Path]) -> None:
-    """A number that floats cannot hold is refused, not read as infinity."""
+def test_a_number_beyond_the_range_of_floats_is_refused(write: Callable[..., Path]) -> None:
+    """It is not read as infinity."""
     text = json.dumps(content()).replace('"intercept": 1.0', '"intercept": 1e999')
     with pytest.raises(ModelError, match="out of range"):
         SiteHeadFile.read(write(text))
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """The start names the key and the file."""
+    """The error at start-up names the key and the file."""
     with pytest.raises(ModelError, match=r"MODELS\.siteHead: file .*none\.json: cannot be read"):
         SiteHeadFile.read(tmp_path / "none.json")
 
 
 def test_head_of_other_networks(write: Callable[..., Path]) -> None:
-    """Other networks, another order or a missing one: embeddings mean something else there."""
+    """If a network differs, is missing or is in another order, embeddings have another meaning."""
     file = SiteHeadFile.read(write())
     swapped = dict(reversed(MODELS.items()))
     for loaded in (swapped, {"liveness_v2": "a" * 64}, MODELS | {"liveness_v2": "d" * 64}):
@@ -144,8 +144,8 @@ def test_head_of_other_networks(write: Callable[..., Path]) -> None:
             SiteHead(file, loaded)
 
 
-def test_text_reads_back(write: Callable[..., Path], tmp_path: Path) -> None:
-    """A head that is written is the one that is read, with the same digest."""
+def test_a_written_head_is_read_unchanged(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Its digest is the same."""
     read = SiteHeadFile.read(write())
     (tmp_path / "again.json").write_text(read.text())
     again = SiteHeadFile.read(tmp_path / "again.json")
@@ -153,14 +153,14 @@ def test_text_reads_back(write: Callable[..., Path], tmp_path: Path) -> None:
 
 
 def test_half_total_error_is_the_mean_of_both_kinds(write: Callable[..., Path]) -> None:
-    """Species count alike."""
+    """Species have equal weight."""
     before = SiteHeadFile.read(write()).origin.before
     assert before.half_total == pytest.approx((0.1 + 0.3) / 2)
 
 
 @pytest.mark.parametrize("provider", ["cpu", "auto"])
 def test_embeddings_change_no_score(models_directory: Path, portrait: Image, provider: str) -> None:
-    """Networks that output their embeddings too give the same log odds."""
+    """Networks that output their embeddings, too, give the same log odds."""
     store = ModelStore(models_directory, provider, embeddings=True)
     plain, extended = (
         passive_liveness(ModelStore(models_directory, provider)),

@@ -1,4 +1,4 @@
-"""Which way up a face is: the roll goes all the way round, and an upside-down face never passes."""
+"""Upright faces: the roll covers all angles, and an upside-down face never passes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.frame.estimation import Estimate, Image, Profile, Stage
 
 RULES = Rules()
 FACE_WIDTH = 240
-"""Width to which faces of the media are scaled, pixels; they pass the checks of size then."""
+"""Width in pixels to which faces of the media are scaled, so that they pass the checks of size."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def fallback(fallback_models: Path) -> OnnxBackend:
 
 @pytest.fixture(params=["reference", "fallback"])
 def any_backend(request: pytest.FixtureRequest) -> OnnxBackend:
-    """A backend over each set of models."""
+    """A backend with each set of models."""
     name = "backend" if request.param == "reference" else "fallback"
     found: OnnxBackend = request.getfixturevalue(name)
     return found
@@ -48,7 +48,7 @@ def turned(image: Image, degrees: float) -> Image:
 
 
 def squared(image: Image, face: DetectedFace) -> Image:
-    """Cut 640 pixels about a face, scaled to ``FACE_WIDTH``; its border fills what is missing."""
+    """Crop 640 pixels around a face, scaled to ``FACE_WIDTH``; its border fills what is missing."""
     scale, box = FACE_WIDTH / face.box.width, face.box
     x, y = box.x + box.width / 2, box.y + box.height / 2
     matrix = np.array([[scale, 0, 320 - scale * x], [0, scale, 320 - scale * y]])
@@ -58,7 +58,7 @@ def squared(image: Image, face: DetectedFace) -> Image:
 
 @pytest.fixture(scope="module")
 def square_portrait(backend: OnnxBackend, portrait: Image) -> Image:
-    """The portrait with room to turn in."""
+    """The portrait with space to rotate in."""
     (face,) = backend.detect(portrait)
     assert isinstance(face, DetectedFace)
     return squared(portrait, face)
@@ -69,7 +69,7 @@ def judged(backend: OnnxBackend, image: Image) -> Estimate:
 
 
 def roll_of(backend: OnnxBackend, image: Image) -> float:
-    """Roll of the largest face, regardless of earlier checks."""
+    """Return the roll of the largest face, regardless of earlier checks."""
     face = max(backend.detect(image), key=lambda found: found.box.area)
     return backend.head_pose(image, face).roll
 
@@ -78,7 +78,7 @@ def roll_of(backend: OnnxBackend, image: Image) -> float:
 def test_an_upside_down_face_is_refused(
     any_backend: OnnxBackend, portrait: Image, upset: str
 ) -> None:
-    """It has a roll near 180 degrees and so one of the codes of a tilted head, and ends there."""
+    """It has a roll near 180 degrees and so a code of a tilted head, and estimation ends there."""
     image = portrait[::-1] if upset.startswith("mirrored") else portrait[::-1, ::-1]
     estimate = judged(any_backend, image)
     assert judged(any_backend, portrait).reached_liveness
@@ -89,10 +89,10 @@ def test_an_upside_down_face_is_refused(
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_roll_goes_all_the_way_round(
+def test_the_roll_covers_all_angles(
     any_backend: OnnxBackend, square_portrait: Image, mirrored: bool
 ) -> None:
-    """In steps of 15 degrees the roll is that of the upright picture and the turn."""
+    """In steps of 15 degrees the roll is that of the upright image plus the rotation."""
     image = np.ascontiguousarray(square_portrait[:, ::-1]) if mirrored else square_portrait
     at_rest = roll_of(any_backend, image)
     found = {}
@@ -151,19 +151,19 @@ def found(models: ModelStore, portrait: Image) -> DetectedFace:
     return face
 
 
-def test_a_sure_look_is_enough(
+def test_a_high_presence_takes_one_run(
     scripted: ScriptedMesh, portrait: Image, found: DetectedFace
 ) -> None:
-    """A frame with high presence takes one run."""
+    """The opposite rotation is not tried."""
     scripted.said = [SURE]
     scripted.fit(portrait, found)
     assert scripted.said == []
 
 
-def test_an_unsure_look_asks_for_the_opposite(
+def test_a_lower_presence_tries_the_opposite_rotation(
     scripted: ScriptedMesh, portrait: Image, found: DetectedFace
 ) -> None:
-    """Slightly below that presence the opposite rotation is tried; here it has far less."""
+    """Here the opposite one has far less."""
     scripted.said = [SURE - 1, 0.0]
     scripted.fit(portrait, found)
     assert scripted.said == []
@@ -199,7 +199,7 @@ def people(backend: OnnxBackend, media: Path) -> dict[str, Image]:
 
 @pytest.mark.media
 def test_no_upright_person_is_turned(any_backend: OnnxBackend, people: dict[str, Image]) -> None:
-    """Tilted by up to 20 degrees either way, with beards and glasses, all are seen upright."""
+    """Tilted by up to 20 degrees either way, with beards and glasses, all are taken for upright."""
     off = {}
     for name, image in people.items():
         at_rest = roll_of(any_backend, image)
@@ -214,7 +214,7 @@ def test_no_upright_person_is_turned(any_backend: OnnxBackend, people: dict[str,
 def test_no_face_passes_upside_down(
     any_backend: OnnxBackend, people: dict[str, Image], mirrored: bool
 ) -> None:
-    """Turned by 180 degrees or mirrored top to bottom, no frame passes the check of the pose."""
+    """Rotated by 180 degrees or mirrored top to bottom, no frame passes the check of the pose."""
     passed, tilted = [], 0
     for name, image in people.items():
         estimate = judged(any_backend, image[::-1] if mirrored else image[::-1, ::-1])

@@ -56,8 +56,8 @@ def test_resumes_a_broken_connection(client, server, tmp_path):
     assert [asked for _, asked in server.asked] == [None, "bytes=70000-", "bytes=140000-"]
 
 
-def test_gives_up_and_keeps_what_came(client, server, tmp_path):
-    """After four broken connections the source counts as unreachable; the bytes stay."""
+def test_gives_up_and_keeps_the_received_bytes(client, server, tmp_path):
+    """After four broken connections the source counts as unreachable."""
     server.content["/model"] = DATA
     server.cuts = [1000] * 10
     with pytest.raises(UnreachableError):
@@ -66,7 +66,7 @@ def test_gives_up_and_keeps_what_came(client, server, tmp_path):
 
 
 def test_server_without_ranges(client, server, tmp_path):
-    """A server that sends everything again replaces what was there."""
+    """If the server sends everything again, it replaces the partial file."""
     server.content["/model"] = DATA
     server.ranges = False
     (tmp_path / "part").write_bytes(b"x" * 1000)
@@ -74,8 +74,8 @@ def test_server_without_ranges(client, server, tmp_path):
     assert (tmp_path / "part").read_bytes() == DATA
 
 
-def test_complete_part_asks_nothing(client, server, tmp_path):
-    """A partial file that is complete needs no request."""
+def test_a_complete_partial_file_needs_no_request(client, server, tmp_path):
+    """An earlier run was interrupted after the last byte."""
     (tmp_path / "part").write_bytes(DATA)
     fetch(client, server, tmp_path / "part")
     assert server.asked == []

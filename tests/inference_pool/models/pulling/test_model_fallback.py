@@ -1,4 +1,4 @@
-"""The fallback set is the pinned package's, converted to pinned bytes, and sees faces."""
+"""The fallback set is converted from the pinned package to pinned bytes, and detects faces."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_other_package_is_refused(tmp_path):
 
 
 def test_no_npm_client(tmp_path, monkeypatch):
-    """The error names what is missing and the other way."""
+    """The error names what is missing and the alternative."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ModelError, match=r"npm client, which is not installed.*--from DIR\|URL"):
         fetch_package(HUMAN, tmp_path)
@@ -56,7 +56,7 @@ def test_npm_client_fails(tmp_path, monkeypatch, script):
 
 
 def test_bundled_file_needs_no_package(monkeypatch, tmp_path):
-    """The canonical face comes with this project."""
+    """The canonical face is part of this project."""
     monkeypatch.setenv("PATH", str(tmp_path))
     ((spec, data),) = make([FALLBACK["canonical"]])
     (tmp_path / spec.file).write_bytes(data)
@@ -68,8 +68,8 @@ def only(role: str):
     return load_manifest().model_copy(update={"fallback": {role: FALLBACK[role]}})
 
 
-def test_set_is_built_to_the_pinned_bytes(fallback_models):
-    """Each file is the manifest's."""
+def test_the_set_is_built_to_the_pinned_bytes(fallback_models):
+    """Each file has the hash of the manifest."""
     store = ModelStore(fallback_models)
     assert store.kind is Kind.FALLBACK
     for role in FALLBACK:
@@ -94,8 +94,8 @@ def vertices(path: Path) -> np.ndarray:
     return np.array(rows, float)
 
 
-def test_canonical_face_looks_as_the_reference(fallback_models, models_directory):
-    """Both canonical faces have the same points and look the same way, to 0.3 degrees."""
+def test_canonical_face_has_the_pose_of_the_reference(fallback_models, models_directory):
+    """Both canonical faces have the same points and the same orientation, to 0.3 degrees."""
     faces = [
         vertices(ModelStore(folder).path("canonical"))
         for folder in (models_directory, fallback_models)

@@ -52,7 +52,7 @@ def test_from_an_address(tmp_path, manifest, server, client, files):
     assert seen == {spec.file: spec.bytes for spec in manifest.reference.values()}
 
 
-def test_second_pull_asks_nothing(tmp_path, manifest, fill):
+def test_a_second_pull_makes_no_request(tmp_path, manifest, fill):
     """Verified files are not fetched again."""
     Puller(tmp_path / "models", manifest, [FolderSource(fill(tmp_path / "source"))]).reference()
     again = Puller(tmp_path / "models", manifest, []).reference()
@@ -68,7 +68,7 @@ def test_damaged_file_is_replaced(tmp_path, manifest, fill, files):
     assert (models / "detector.onnx").read_bytes() == files["detector.onnx"]
 
 
-def test_wrong_content_never_arrives(tmp_path, manifest, fill):
+def test_wrong_content_is_never_stored(tmp_path, manifest, fill):
     """A source with another file of that name is skipped, and nothing of it remains."""
     source = fill(tmp_path / "source")
     (source / "detector.onnx").write_bytes(b"something else")
@@ -77,8 +77,8 @@ def test_wrong_content_never_arrives(tmp_path, manifest, fill):
     assert not any(name.startswith("detector") for name in names(tmp_path / "models"))
 
 
-def test_next_source_helps(tmp_path, manifest, fill):
-    """A file that one source lacks comes from the next."""
+def test_a_missing_file_comes_from_the_next_source(tmp_path, manifest, fill):
+    """Sources are tried in order."""
     first = FolderSource(fill(tmp_path / "first", "detector.onnx"))
     second = FolderSource(fill(tmp_path / "second"))
     fetched = Puller(tmp_path / "models", manifest, [first, second]).reference()
@@ -111,7 +111,7 @@ def test_damaged_partial_file_is_fetched_in_full(tmp_path, manifest, fill, serve
 
 
 def test_no_source_at_all(tmp_path, manifest):
-    """Without one required file the caller may turn to the fallback set."""
+    """If a required file is missing, the caller may use the fallback set."""
     with pytest.raises(AbsentError):
         Puller(tmp_path / "models", manifest, [FolderSource(tmp_path / "nowhere")]).reference()
 
@@ -134,12 +134,12 @@ def test_unpinned_variant_is_not_kept(tmp_path, manifest, fill):
 
 
 def test_fallback_beside_reference_is_refused(tmp_path, manifest, fill):
-    """The two sets do not share a directory, so that none is used by mistake."""
+    """The two sets do not share a directory, so neither is used by mistake."""
     with pytest.raises(ModelError, match="choose another --directory"):
         Puller(fill(tmp_path / "models"), manifest, []).fallback()
 
 
-def test_directory_that_cannot_be(tmp_path, manifest):
+def test_an_unusable_directory_is_an_error(tmp_path, manifest):
     """A file in place of the directory gives a one-line error."""
     (tmp_path / "models").write_text("in the way")
     with pytest.raises(ResourceError, match=r"models directory .*models"):
@@ -181,7 +181,7 @@ def with_third(manifest: Manifest) -> Manifest:
 
 
 def test_a_model_on_request_is_not_fetched_otherwise(tmp_path, manifest, fill):
-    """Its data may not suit everybody; once fetched it is verified like the others."""
+    """Its terms may not suit everybody; once fetched it is verified like the others."""
     manifest = with_third(manifest)
     source = FolderSource(fill(tmp_path / "source"))
     fill(tmp_path / "source", "third.onnx")

@@ -1,4 +1,4 @@
-"""The converter computes what TensorFlow computes, and refuses what it does not know."""
+"""The converter computes what TensorFlow computes, and refuses what it does not support."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fused(*names: str) -> dict:
 
 
 class Model:
-    """A graph model under construction: an image of 7x7x3 and what is added to it."""
+    """A graph model under construction, with an image of 7x7x3 as its input."""
 
     def __init__(self) -> None:
         shape = {"shape": {"dim": [{"size": str(size)} for size in (-1, SIZE, SIZE, 3)]}}
@@ -96,7 +96,7 @@ def windows(image: np.ndarray, size: int, stride: int, padding: str, fill: float
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_fused_convolution(image, random, stride, padding):
-    """Convolution with bias and PReLU, TensorFlow's uneven padding included."""
+    """Convolution with bias and PReLU, including TensorFlow's uneven padding."""
     kernel = random.normal(size=(3, 3, 3, 5)).astype(np.float32)
     bias, slope = random.normal(size=(2, 5)).astype(np.float32)
     model = Model()
@@ -116,7 +116,7 @@ def test_fused_convolution(image, random, stride, padding):
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_depthwise_convolution(image, random, stride):
-    """Each channel has kernels of its own, and a multiplier keeps their order."""
+    """Each channel has its own kernels, and a multiplier keeps their order."""
     kernel = random.normal(size=(3, 3, 3, 2)).astype(np.float32)
     model = Model()
     model.const("k", kernel)
@@ -128,7 +128,7 @@ def test_depthwise_convolution(image, random, stride):
 
 
 def test_residual_block(image):
-    """Pooling, channel padding, addition and activation, as the face networks join them."""
+    """Pooling, channel padding, addition and activation, combined as in the face networks."""
     model = Model()
     ksize = {"list": {"i": ["1", "2", "2", "1"]}}
     model.nodes.append(window("MaxPool", "pool", "image", stride=2, ksize=ksize))
@@ -143,7 +143,7 @@ def test_residual_block(image):
 
 
 def test_reshape_concat_and_bias(image):
-    """A reshape sees the values in TensorFlow's order; axes and biases count its channels."""
+    """A reshape reads the values in TensorFlow's order; axes and biases refer to its channels."""
     model = Model()
     bias = np.array([1, 2, 3], np.float32)
     model.const("b", bias)
@@ -171,7 +171,7 @@ def test_prelu_and_half_precision_weights(image):
     np.testing.assert_allclose(result[0].transpose(1, 2, 0), expected, atol=1e-6)
 
 
-def test_only_what_is_wanted(image):
+def test_only_requested_outputs_are_converted(image):
     """Outputs keep their names and order; unneeded nodes are not read."""
     model = Model()
     model.nodes.append(node("Relu", "a", "image"))
@@ -191,7 +191,7 @@ def test_unknown_operator():
 
 
 def test_unknown_fusion(random):
-    """So is a fused activation."""
+    """An unsupported fused activation is named."""
     model = Model()
     model.const("k", random.normal(size=(1, 1, 3, 3)).astype(np.float32))
     model.const("b", np.zeros(3, np.float32))
@@ -224,6 +224,6 @@ def test_damaged_graph(damage):
 
 
 def test_not_json():
-    """So is a file that is no JSON at all."""
+    """A file that is no JSON is a model error, too."""
     with pytest.raises(ModelError, match="damaged graph"):
         convert(b"\xff", b"", {"y": "y"})

@@ -25,7 +25,7 @@ def run(model: bytes, x: np.ndarray) -> list[np.ndarray]:
 
 
 def detector_network() -> bytes:
-    """Build three heads on one feature map, and a lone one on another."""
+    """Build three heads on one feature map, and a single one on another."""
     random = np.random.default_rng(0)
     nodes, weights, results = [], [], []
 
@@ -74,8 +74,8 @@ def test_no_prelu_is_left_and_names_stay(prelu_network):
     assert after.graph.output == before.graph.output
 
 
-def test_heads_of_one_map_become_one():
-    """Each output stays what it was; the lone head and what is no head stay as they are."""
+def test_heads_of_one_map_are_merged():
+    """Each output stays the same; the single head and other operators are unchanged."""
     before, after = detector_network(), heads.rewrite(detector_network())
     x = np.random.default_rng(1).normal(size=(1, 2, 5, 6)).astype(np.float32)
     for expected, got in zip(run(before, x), run(after, x), strict=True):
@@ -94,7 +94,7 @@ def test_same_bytes_every_time(prelu_network, rewrite):
         assert rewrite(model) == rewrite(model)
 
 
-def test_difference_is_seen(monkeypatch, prelu_network):
+def test_a_difference_is_detected(monkeypatch, prelu_network):
     """A rewrite that changed an output would be refused."""
     other = prelu_network((9.0, 9.0, 9.0))
     monkeypatch.setitem(variants._REWRITES, "prelu", lambda model: other)
@@ -103,7 +103,7 @@ def test_difference_is_seen(monkeypatch, prelu_network):
 
 
 @pytest.mark.parametrize("broken", [(np.nan, 9.0), (9.0, np.nan)])
-def test_what_is_no_number_is_no_small_difference(monkeypatch, prelu_network, broken):
+def test_nan_is_a_difference(monkeypatch, prelu_network, broken):
     """A variant with NaN in one channel is refused, whatever the other channels have."""
     monkeypatch.setitem(variants._REWRITES, "prelu", lambda model: prelu_network(broken))
     with pytest.raises(ModelError, match="changes an output by nan"):
@@ -121,8 +121,8 @@ def two_outputs(first: str, second: str) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("outputs", [("Sqrt", "Abs"), ("Abs", "Sqrt")])
-def test_no_number_in_any_output(outputs):
-    """NaN in the first or the last output, from the square root of a negative number."""
+def test_nan_in_any_output_is_detected(outputs):
+    """It is in the first or the last output, from the square root of a negative number."""
     before = two_outputs("Abs", "Abs").SerializeToString()
     after = two_outputs(*outputs).SerializeToString()
     assert np.isnan(variants.greatest_difference(before, after))
@@ -138,7 +138,7 @@ def test_reference_variants(models_directory, role):
 
 
 def test_a_rewrite_needs_the_hash_of_its_variant():
-    """A variant that nothing pins would be loaded unverified."""
+    """Otherwise a variant would be loaded unverified."""
     table = load_manifest().reference["mesh"].model_dump() | {"variant_sha256": None}
     with pytest.raises(ValueError, match="must be given together"):
         ModelSpec.model_validate(table)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def test_a_worker_imports_nothing_of_a_pull() -> None:
+def test_a_worker_imports_no_code_of_pulling() -> None:
     """Neither the folder nor the package onnx, which would use memory in each worker."""
     found = subprocess.run(
         [
