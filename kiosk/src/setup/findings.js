@@ -2,14 +2,13 @@
 
 /** Width of an adult's face box in metres; people differ by about a tenth. */
 const FACE_METRES = 0.15;
-/** Angles above are the camera's, not the person's who looks at the screen; degrees. */
+/** A larger angle comes from the camera, not from how the person looks at the screen; degrees. */
 const MAX_PITCH = 5;
 const MAX_ROLL = 5;
 const MAX_YAW = 10;
-const MAX_OFFSET_DEG = 45;
 /** Distance of face and frame centre over the frame's size. */
 const MAX_OFF_CENTRE = 0.15;
-/** A code of fewer frames is chance. */
+/** Share of the frames above which a code is no accident. */
 const MIN_SHARE = 0.5;
 
 const NO_FACE = 8;
@@ -33,7 +32,6 @@ const BY_CODE = new Map([
  * @typedef {object} Finding
  * @property {boolean} isGood
  * @property {string} text
- * @property {string} [toml] lines for the service's configuration
  */
 
 /**
@@ -69,12 +67,12 @@ function noFace() {
 function sizeFindings({ faceWidth, faceHeight, frameWidth = 0, frameHeight = 0 }, geometry) {
   if (faceWidth === undefined || faceHeight === undefined || geometry === null) return [];
   const shown = `Face ${round(faceWidth)} x ${round(faceHeight)} px at the marked place`;
-  const min = `least ${geometry.faceWidth} x ${geometry.faceHeight}`;
+  const min = `minimum ${geometry.faceWidth} x ${geometry.faceHeight}`;
   if (faceWidth < geometry.faceWidth || faceHeight < geometry.faceHeight) {
     return [bad(`${shown}, ${min}: move the mark closer, or use a camera with more pixels.`)];
   }
   const max = geometry.faceShare * Math.min(frameWidth, frameHeight);
-  if (faceWidth > max) return [bad(`${shown}, most ${round(max)} across: move the mark back.`)];
+  if (faceWidth > max) return [bad(`${shown}, maximum width ${round(max)}: move the mark back.`)];
   return [good(`${shown}, ${min}.`)];
 }
 
@@ -96,25 +94,25 @@ function poseFindings({ pitch, yaw, roll }) {
     return [bad('The service reports no angles and no light: set env = "development" in [LUNA_PASS] meanwhile.')];
   }
   const found = [];
-  if (Math.abs(pitch) > MAX_PITCH) found.push(pitchFinding(pitch));
+  if (Math.abs(pitch) > MAX_PITCH) found.push(bad(pitchAdvice(Math.round(pitch))));
   if (Math.abs(roll) > MAX_ROLL) found.push(bad(`The camera is tilted by some ${round(Math.abs(roll))} degrees.`));
   if (Math.abs(yaw) > MAX_YAW) found.push(yawFinding(yaw));
   return found.length > 0 ? found : [good("The camera looks at the face from the front.")];
 }
 
 /**
- * The person looks straight ahead, so the measured pitch is the camera's.
+ * The person looks straight ahead, so the measured pitch is the camera's. It includes the configured
+ * offset, so the advice is a difference from that.
  *
  * @param {number} pitch degrees; negative where the camera looks down at the person
  */
-function pitchFinding(pitch) {
-  const offset = Math.max(-MAX_OFFSET_DEG, Math.min(MAX_OFFSET_DEG, -Math.round(pitch)));
-  const place = pitch < 0 ? "high" : "low";
-  return {
-    isGood: false,
-    text: `The camera is too ${place} by some ${Math.abs(offset)} degrees: move it, or correct the angle.`,
-    toml: `[CHECKS]\npitchOffsetDeg = ${offset}  # added to the value that was set before`,
-  };
+function pitchAdvice(pitch) {
+  const size = Math.abs(pitch);
+  const [place, change] = pitch < 0 ? ["high", `add ${size} to`] : ["low", `subtract ${size} from`];
+  return (
+    `The camera is too ${place} by some ${size} degrees: move it, or ${change} pitchOffsetDeg` +
+    " in [CHECKS] (0 if it is not set)."
+  );
 }
 
 /** @param {number} yaw degrees; positive where the head is turned to the person's left */

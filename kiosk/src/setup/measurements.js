@@ -71,11 +71,8 @@ export class Measurements {
  * @returns {Measured}
  */
 function measuredIn({ faceFramePosition, headPose, quality }) {
-  /** @type {Record<string, number | undefined>} */
-  const values = { ...headPose };
-  for (const name of ["blur", "light", "darkness", "illumination", "specularity"]) {
-    values[name] = quality?.[name];
-  }
+  /** @type {Record<string, unknown>} */
+  const values = { ...headPose, ...quality };
   if (faceFramePosition !== undefined) {
     const { faceRect: face, frameRect: frame } = faceFramePosition;
     Object.assign(values, {
@@ -87,5 +84,6 @@ function measuredIn({ faceFramePosition, headPose, quality }) {
       down: (face.y + face.height / 2) / frame.height - 0.5,
     });
   }
+  // The judgements beside the measures, such as isDark, are no numbers.
   return Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
 }

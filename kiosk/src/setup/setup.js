@@ -38,8 +38,6 @@ const cameras = byId("camera");
 const field = byId("field");
 /** @type {HTMLButtonElement} */
 const measure = byId("measure");
-/** @type {HTMLButtonElement} */
-const copy = byId("copy");
 const stage = byId("stage");
 const box = svg("rect", {});
 const overlay = svg("svg", { "aria-hidden": "true" });
@@ -128,9 +126,6 @@ function row(name, text) {
 
 /** @param {import("./findings.js").Finding[]} findings */
 function showFindings(findings) {
-  const lines = findings.flatMap(({ toml }) => (toml === undefined ? [] : [toml])).join("\n");
-  byId("toml").textContent = lines || "Nothing to change.";
-  copy.disabled = lines === "";
   const items = findings.map(({ isGood, text }) => {
     const item = document.createElement("li");
     item.dataset.good = `${isGood}`;
@@ -151,4 +146,3 @@ async function offerCameras(used) {
 }
 
 measure.addEventListener("click", run);
-copy.addEventListener("click", () => navigator.clipboard.writeText(byId("toml").textContent ?? ""));
