@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 GALLERY = Path("build/load/gallery")
 PICTURES = (".jpg", ".jpeg")
 
+CHOSEN_BY_SEARCH = {
+    **dict.fromkeys(("people", "seconds", "kind", "arrivals"), "chooses the load itself"),
+    "gates": "has its own limit, --bound",
+}
+ONLY_IN_SEARCH = {"bound": "is not given"}
+"""Why an option is refused with and without ``--find-capacity``."""
+
 
 class Number(click.FloatRange):
     """A number within limits that also refuses NaN, which passes every comparison."""
@@ -105,8 +112,8 @@ def _gates(
 @click.option(
     "--find-capacity",
     is_flag=True,
-    help="Find the largest number of people that keeps p95 below --bound; excludes --people, "
-    "--seconds, --profile and --arrivals.",
+    help="Find the largest number of people that keeps p95 below --bound; cannot be used with "
+    "--people, --seconds, --profile, --arrivals or --fail-above.",
 )
 @click.option(
     "--bound",
@@ -169,10 +176,10 @@ def command(**options: Any) -> None:
 
 
 def _check_exclusions(ctx: click.Context, find_capacity: bool) -> None:
-    for name in ("people", "seconds", "kind", "arrivals", "gates") if find_capacity else ("bound",):
+    excluded = CHOSEN_BY_SEARCH if find_capacity else ONLY_IN_SEARCH
+    for name, why in excluded.items():
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(p.opts[0] for p in ctx.command.params if p.name == name)
-            why = "chooses the load itself" if find_capacity else "is not given"
             raise click.UsageError(f"--find-capacity {why}; remove {option}")
 
 

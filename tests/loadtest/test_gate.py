@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from loadtest.gate import Gate
 from loadtest.tally import CrowdTally, record
+from lunapass.commands.load import command
 
 
 def tally(*milliseconds: float, dropped: int = 0) -> CrowdTally:
@@ -41,3 +43,10 @@ def test_other_forms_are_refused(text: str) -> None:
     """The message names the form."""
     with pytest.raises(ValueError, match="p95=200ms"):
         Gate.parse(text)
+
+
+def test_the_search_for_the_capacity_takes_no_limit() -> None:
+    """It has one of its own, which the message names."""
+    result = CliRunner().invoke(command, ["--find-capacity", "--fail-above", "p95=1s"])
+    assert result.exit_code == 2
+    assert "--find-capacity has its own limit, --bound; remove --fail-above" in result.output
