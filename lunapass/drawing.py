@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import cv2
 import numpy as np
@@ -41,10 +42,7 @@ def scores(estimate: Estimate) -> Iterator[str]:
     if (pose := estimate.head_pose) is not None:
         yield f"yaw {pose.yaw:.0f}  pitch {pose.pitch:.0f}  roll {pose.roll:.0f}"
     if (quality := estimate.quality) is not None:
-        yield (
-            f"blur {quality.blur:.2f}  light {quality.light:.2f}  dark {quality.darkness:.2f}"
-            f"  even {quality.illumination:.2f}  glare {quality.specularity:.2f}"
-        )
+        yield "  ".join(f"{name} {value:.2f}" for name, value in asdict(quality).items())
     if (eyes := estimate.eyes) is not None:
         yield f"eyes {eyes.left:.2f} {eyes.right:.2f}"
     if (mouth := estimate.mouth) is not None:
@@ -54,4 +52,4 @@ def scores(estimate: Estimate) -> Iterator[str]:
     if estimate.ags is not None:
         yield f"ags {estimate.ags:.2f}"
     if (liveness := estimate.liveness) is not None:
-        yield f"liveness {liveness.score:.2f}  fitness {liveness.quality_score:.2f}"
+        yield f"liveness {liveness.score:.2f}  liveness quality {liveness.quality_score:.2f}"

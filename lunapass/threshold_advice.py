@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from inference_pool.onnx.ags import fitness
+from inference_pool.onnx.ags import suitability
 from shared.config.findings import Finding, warning
 from shared.config.manual import ThresholdsSection
 from shared.config.service import Config
@@ -44,8 +44,8 @@ def meeting_ags(config: Config) -> Iterator[Finding]:
     thresholds, defaults = config.LIVENESS.THRESHOLDS, ThresholdsSection()
     for name, frame_at in AT_THRESHOLD.items():
         value = getattr(thresholds, name)
-        reached = fitness(frame_at(value))
-        if reached < min(thresholds.ags, fitness(frame_at(getattr(defaults, name)))):
+        reached = suitability(frame_at(value))
+        if reached < min(thresholds.ags, suitability(frame_at(getattr(defaults, name)))):
             yield warning(
                 f"[LIVENESS.THRESHOLDS] {name}",
                 f"is {value:g}, but at that value an otherwise ideal frame has an AGS of "

@@ -193,7 +193,7 @@ class LunaSdkBackend:
 
     @measure
     def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
-        """Measure fitness for face comparison."""
+        """Measure suitability for face comparison."""
         own = _sdk_face(face)
         if self._best_shot is not None:
             return _unit(optional_value(self._best_shot_of(own), "ags_opt"))

@@ -1,4 +1,4 @@
-"""Fitness of a frame for face comparison, computed from the measures of the earlier stages.
+"""Suitability of a frame for face comparison, computed from the measures of the earlier stages.
 
 A product of factors, each 1 for an ideal frame. It replaces a network trained for this purpose
 until an open one exists. A frontal, sharp, evenly lit portrait scores at least 0.85.
@@ -21,8 +21,8 @@ mouths with narrow lips, or on dark skin, have up to .39; with a bound of 0, 6 o
 generated portraits were refused."""
 
 
-def fitness(so_far: Estimate) -> float:
-    """Return the fitness, 0..1, from the measures of all stages up to the mouth.
+def suitability(so_far: Estimate) -> float:
+    """Return the suitability, 0..1, from the measures of all stages up to the mouth.
 
     Raises:
         EstimationError: a measure is missing.

@@ -15,7 +15,7 @@ from inference_pool.models.manifest import Kind
 from inference_pool.models.session import ModelSession
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx import moire
-from inference_pool.onnx.ags import fitness
+from inference_pool.onnx.ags import suitability
 from inference_pool.onnx.blazeface import BlazeFace
 from inference_pool.onnx.descriptor import MobileFaceNet
 from inference_pool.onnx.detector import YuNet
@@ -183,8 +183,8 @@ class OnnxBackend:
         return self._glasses.classify(image, self._mesh.fit(image, _detected(face)))
 
     def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
-        """Compute the fitness for face comparison from the earlier measures."""
-        return fitness(so_far)
+        """Compute the suitability for face comparison from the earlier measures."""
+        return suitability(so_far)
 
     def liveness(self, image: Image, face: Face) -> Liveness:
         """Measure passive liveness.

@@ -120,7 +120,7 @@ class PassiveLiveness:
         odds = mean_log_odds(judgements)
         if self._head is not None:
             odds += self._head.correction([one.embedding for one in judgements])
-        return Liveness(score=1 / (1 + exp(-odds)), quality_score=_fitness(image, box))
+        return Liveness(score=1 / (1 + exp(-odds)), quality_score=_quality_score(image, box))
 
     def judge(self, image: Image, box: Box) -> list[NetworkJudgement]:
         """Return what each network says of a face in its frame.
@@ -204,7 +204,7 @@ def _places(ends: tuple[int, int], start: float, side: float, size: int) -> tupl
     return (low, high) if low < high else (min(low, size - 1), min(low, size - 1) + 1)
 
 
-def _fitness(image: Image, box: Box) -> float:
+def _quality_score(image: Image, box: Box) -> float:
     """Quality score: how much room is around the face, and how many pixels the face has."""
     roomy = ramp(_room(image, box), TIGHT, ROOMY)
     fine = ramp(min(box.width, box.height), COARSE, FINE)

@@ -162,7 +162,7 @@ def _write_table(judged: Iterable[CheckedFrame]) -> int:
     for heading in ("faces", "yaw", "pitch", "roll", "eyes l r", "open smile occl."):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("glasses", no_wrap=True)
-    for heading in ("AGS", "live", "fitness", "ms"):
+    for heading in ("AGS", "live", "quality", "ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     refused = 0
     for frame in judged:

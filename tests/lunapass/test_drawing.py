@@ -57,5 +57,6 @@ def test_scores_are_written_in_words() -> None:
     assert list(scores(refused)) == ["32 Not judged live"]  # not "Go on", as the person reads
     text = "\n".join(scores(FULL))
     assert text.startswith("ok\n")
-    for written in ("yaw 11", "blur 0.90", "0.31 0.32", "eyeglasses", "ags 0.88", "0.77"):
+    measures = "blur 0.90  light 0.80  darkness 0.70  illumination 0.60  specularity 0.50"
+    for written in ("yaw 11", measures, "0.31 0.32", "eyeglasses", "ags 0.88", "quality 0.66"):
         assert written in text

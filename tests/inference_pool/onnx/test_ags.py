@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inference_pool.onnx.ags import fitness
+from inference_pool.onnx.ags import suitability
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
 
@@ -34,32 +34,32 @@ WORSE: list[dict[str, Any]] = [
 
 def test_good_portrait_is_fit() -> None:
     """A frontal, sharp, well lit face passes the default threshold with a margin."""
-    assert fitness(GOOD) > 0.85
+    assert suitability(GOOD) > 0.85
 
 
 @pytest.mark.parametrize("change", WORSE)
-def test_every_defect_lowers_the_fitness(change: dict[str, Any]) -> None:
+def test_every_defect_lowers_the_suitability(change: dict[str, Any]) -> None:
     """Faces that are small, blurred, badly lit, turned, closed-eyed or covered have less."""
-    assert fitness(dataclasses.replace(GOOD, **change)) < 0.95 * fitness(GOOD)
+    assert suitability(dataclasses.replace(GOOD, **change)) < 0.95 * suitability(GOOD)
 
 
 def test_mouth_that_passes_its_own_check_is_fit() -> None:
     """Narrow lips, and lips on dark skin, measure as occluded by up to .4, which is acceptable."""
     narrow = dataclasses.replace(GOOD, mouth=Mouth(0.0, 0.0, 0.4))
-    assert fitness(narrow) >= 0.8
-    assert fitness(narrow) == fitness(dataclasses.replace(GOOD, mouth=Mouth(0.0, 0.0, 0.0)))
+    assert suitability(narrow) >= 0.8
+    assert suitability(narrow) == suitability(dataclasses.replace(GOOD, mouth=Mouth(0.0, 0.0, 0.0)))
 
 
 def test_extremes_stay_within_bounds() -> None:
-    """The worst fitness is 0."""
+    """The worst suitability is 0."""
     worst = dataclasses.replace(
         GOOD, head_pose=HeadPose(90, 90, 180), mouth=Mouth(1, 1, 1), quality=Quality(0, 0, 0, 0, 0)
     )
-    assert fitness(worst) == 0
+    assert suitability(worst) == 0
 
 
 @pytest.mark.parametrize("measure", ["face", "quality", "head_pose", "eyes", "mouth"])
 def test_missing_measurement_is_an_error(measure: str) -> None:
-    """The fitness is not guessed."""
+    """The suitability is not guessed."""
     with pytest.raises(EstimationError):
-        fitness(dataclasses.replace(GOOD, **{measure: None}))
+        suitability(dataclasses.replace(GOOD, **{measure: None}))

@@ -237,27 +237,28 @@ def test_range_of_0_to_1_would_reject_the_live_face(backend: OnnxBackend, media:
     assert score(backend, live, (live / 255).astype(np.uint8)) < 0.1
 
 
-def fitness(box: Box) -> float:
+def quality_score(box: Box) -> float:
     return pair(Session(), Session()).measure(GRADIENT, box).quality_score
 
 
-def test_fitness_falls_as_the_face_fills_the_frame() -> None:
+def test_the_quality_score_falls_as_the_face_fills_the_frame() -> None:
     """The networks need surroundings: the fuller the frame, the less reliable is the result."""
     sides = [
-        fitness(Box(320 - half, 240 - half, 2 * half, 2 * half)) for half in range(60, 241, 20)
+        quality_score(Box(320 - half, 240 - half, 2 * half, 2 * half))
+        for half in range(60, 241, 20)
     ]
     assert sides == sorted(sides, reverse=True)
     assert (sides[0], sides[-1]) == (1, 0)
 
 
-def test_fitness_falls_with_the_pixels_of_the_face() -> None:
+def test_the_quality_score_falls_with_the_pixels_of_the_face() -> None:
     """A face of few pixels cannot be judged."""
-    assert fitness(Box(300, 200, 40, 40)) == 0 < fitness(Box(300, 200, 80, 80)) < 1
+    assert quality_score(Box(300, 200, 40, 40)) == 0 < quality_score(Box(300, 200, 80, 80)) < 1
 
 
-def test_smallest_allowed_face_in_a_vga_frame_is_fit() -> None:
-    """The defaults of size and fitness agree with each other on a common camera."""
-    assert fitness(Box(220, 100, 200, 270)) > 0.5
+def test_smallest_allowed_face_in_a_vga_frame_has_enough_quality() -> None:
+    """The defaults of size and quality score agree with each other on a common camera."""
+    assert quality_score(Box(220, 100, 200, 270)) > 0.5
 
 
 def test_pixels_between_those_that_a_sampler_reads_count() -> None:
