@@ -47,7 +47,7 @@ $(EXPRESS): # for the test of docs/examples/server_express.mjs
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) express@5.3.0
 	@touch $@
 
-pictures: $(STAMP) ## save contact sheets of every screen of the kiosk page, and check that they fit, and with axe-core (FOLDER=build/pictures)
+pictures: $(STAMP) ## save contact sheets of every screen of the kiosk page, and check their size and accessibility (FOLDER=build/pictures)
 	$(BIN)/python -m tests.support.pictures $(or $(FOLDER),build/pictures)
 
 unit: models $(if $(shell command -v npm),$(TOOLS) $(EXPRESS)) ## run the tests of single packages

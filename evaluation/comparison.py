@@ -188,7 +188,9 @@ def compare_reports(before: EvaluationReport, after: EvaluationReport) -> Report
             differently.
     """
     if (before.unit, bool(before.sessions)) != (after.unit, bool(after.sessions)):
-        raise ResourceError("one report is of sessions or frames, the other one is not")
+        raise ResourceError(
+            "only one of the reports is of sessions, or of frames; compare two of the same kind"
+        )
     pairs = _both(before, after)
     if not pairs:
         raise ResourceError("the reports have no presentation in common; give the same set to both")

@@ -51,9 +51,9 @@ def exceeded(gates: Sequence[RateBound], rates: Mapping[str, float | None]) -> l
             )
         value = rates[gate.rate]
         if value is None:
-            lines.append(f"{gate.rate} is unknown, allowed are {percent(gate.bound)}")
+            lines.append(f"{gate.rate} is unknown; the limit is {percent(gate.bound)}")
         elif value > gate.bound:
-            lines.append(f"{gate.rate} is {percent(value)}, allowed are {percent(gate.bound)}")
+            lines.append(f"{gate.rate} is {percent(value)}; the limit is {percent(gate.bound)}")
     return lines
 
 

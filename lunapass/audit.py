@@ -131,11 +131,13 @@ class ChainCheck:
         if self._before is not None and record["prev"] != self._before:
             errors.append(f"{place}: does not continue the line before it")
         if self._seq is not None and record["seq"] != self._seq + 1:
-            errors.append(f"{place}: has number {record['seq']} after {self._seq}")
+            errors.append(f"{place}: has number {record['seq']}, but follows number {self._seq}")
         if first != (event == "file"):
-            errors.append(f"{place}: is not where a file starts, or does not start its file")
+            errors.append(
+                f"{place}: the first line of a file, and no other, must be a 'file' record"
+            )
         if self._torn != record.get("torn", 0):
-            errors.append(f"{place}: the line before it was cut later")
+            errors.append(f"{place}: the line before it was changed after this record was written")
         elif self._torn:
             self.report.notes.append(f"{place}: the line before it is incomplete")
         if "expected" in record:

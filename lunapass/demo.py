@@ -48,7 +48,7 @@ MISTAKES: tuple[tuple[str, Look], ...] = (
     ("is blurred", Look(blur=4.0)),
     ("stands in the dark", Look(brightness=0.15)),
     ("looks to the side", Look(yaw=28.0)),
-    ("has the eyes shut", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
+    ("has their eyes closed", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
 )
 FRAMES_EACH = 2
 PLAIN = "looks into the camera"

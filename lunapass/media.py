@@ -20,7 +20,7 @@ from shared.frame.orientation import UPRIGHT, turned, upright
 VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
 
 MAX_FRAME_RATE = 1000.0
-"""Frames per second; a video that states more states its clock instead."""
+"""Frames per second. A higher rate is not that of frames, but of the ticks of the file's clock."""
 
 
 @dataclass(frozen=True, slots=True)

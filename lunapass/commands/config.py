@@ -85,9 +85,9 @@ def check_file(file: Path | None, without_models: bool) -> None:
 def show(defaults: bool, is_recommended: bool, file: Path | None, form: str) -> None:
     """Print the configuration in effect, without secrets."""
     if defaults and file is not None:
-        raise click.UsageError("--defaults and --config exclude each other")
+        raise click.UsageError("--defaults and --config cannot be used together")
     if defaults and is_recommended:
-        raise click.UsageError("--defaults and --recommended exclude each other")
+        raise click.UsageError("--defaults and --recommended cannot be used together")
     whole = defaults or (is_recommended and file is None)
     config = Config() if whole else load(file)
     if is_recommended:

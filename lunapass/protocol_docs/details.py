@@ -90,7 +90,7 @@ class ActiveLivenessDetails(Closed, omit_defaults=True):
     action: Annotated[int, Meta(ge=1)]
     actions: Annotated[int, Meta(ge=1, le=5)]
     seconds: Annotated[float, Meta(gt=0, description="time for one action")] | None = None
-    seconds_left: Annotated[float, Meta(ge=0, description="rest for this one")] | None = None
+    seconds_left: Annotated[float, Meta(ge=0, description="time left for it")] | None = None
 
 
 class Details(Struct, rename="camel", omit_defaults=True):

@@ -79,7 +79,7 @@ def _asyncapi() -> Document:
         "info": {
             "title": TITLE,
             "version": __version__,
-            "description": f"Subprotocol {SUBPROTOCOL}. Every accepted frame gets one STATUS or"
+            "description": f"Subprotocol {SUBPROTOCOL}. Every received frame gets one STATUS or"
             " DROPPED with its number, unless the connection ends with ERROR.",
         },
         "channels": {

@@ -64,4 +64,4 @@ def test_with_the_fallback_models_the_person_must_act(
     assert HINTS[51] in printed
     assert re.search(r"all checks passed *\W+ *0\.\d\d", printed)
     asks = [HINTS[code] for code in (62, 64, 65, 67, 68)]
-    assert sum(ask in printed.split("eyes shut")[-1] for ask in asks) == 2
+    assert sum(ask in printed.split("eyes closed")[-1] for ask in asks) == 2

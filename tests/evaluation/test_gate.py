@@ -34,8 +34,8 @@ def test_only_rates_above_their_limit_fail() -> None:
     rates = {"bpcer": 0.1, "apcer": None, "asked": 0.1}
     gates = [RateBound("bpcer", 0.05), RateBound("asked", 0.1), RateBound("apcer", 1.0)]
     assert exceeded(gates, rates) == [
-        "bpcer is 10.0 %, allowed are 5.0 %",
-        "apcer is unknown, allowed are 100.0 %",
+        "bpcer is 10.0 %; the limit is 5.0 %",
+        "apcer is unknown; the limit is 100.0 %",
     ]
 
 

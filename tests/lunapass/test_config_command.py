@@ -177,10 +177,10 @@ def test_show_as_json_is_json():
 
 
 def test_show_refuses_defaults_of_a_file():
-    """Defaults and a file exclude each other."""
+    """Defaults and a file cannot be shown together."""
     result = run("show", "--defaults", "--config", FILE)
     assert result.exit_code == 2
-    assert "exclude each other" in result.stderr
+    assert "cannot be used together" in result.stderr
 
 
 def test_policy_is_the_claim_of_the_tokens(tmp_path):

@@ -66,7 +66,7 @@ def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path:
     more = "--fail-above", "bpcer=0.99", "--development", labelled
     again = evaluate(config, labelled, "--json", tmp_path / "again.json", *more)
     assert again.exit_code == 1
-    assert "bpcer is 100.0 %, allowed are 99.0 %" in again.stderr
+    assert "bpcer is 100.0 %; the limit is 99.0 %" in again.stderr
     assert "4 samples, 4 of them from the cache" in again.output
     report = json.loads((tmp_path / "again.json").read_text())
     assert (report["bpcer"], report["development"]) == (1.0, 4)

@@ -6,8 +6,8 @@
  */
 
 /**
- * Return a listener that shows the state of the connection; a lost one is not called one that was
- * never made.
+ * Return a listener that shows the state of the connection: "still connecting" until it has been up
+ * once, "connection lost" after that.
  *
  * @param {Pick<Texts, "connecting" | "connectingAgain" | "reconnecting">} texts
  * @param {import("../lib/renderer.js").LPMessageRenderer} renderer

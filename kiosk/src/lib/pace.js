@@ -16,7 +16,10 @@ const STEPS = Object.freeze([
 ]);
 /** A slower answer makes the next images smaller. */
 const SLOW_MS = 2500;
-/** So many consecutive faster answers make images one step larger, which is not slow yet. */
+/**
+ * After this many consecutive answers faster than FAST_MS, images become one step larger. FAST_MS is
+ * far below SLOW_MS, so the larger images are not slow at once.
+ */
 const FAST_MS = 800;
 const FAST_ANSWERS = 3;
 /** The slowest supported line: 16 kbit/s. */

@@ -16,17 +16,17 @@ export function enterKioskMode(controls) {
   stayAwake();
 }
 
-/** Browsers fill the screen only in answer to a touch, and leave it by a key or a gesture. */
+/** Enter full screen. Browsers allow that only after a touch, and leave it at a key or a gesture. */
 async function fillScreen() {
   if (document.fullscreenElement !== null || !document.fullscreenEnabled) return;
   try {
     await document.documentElement.requestFullscreen({ navigationUI: "hide" });
   } catch (error) {
-    console.info("the browser does not fill the screen:", error);
+    console.info("the browser refused full screen:", error);
   }
 }
 
-/** Keep the screen on. The browser ends this whenever the page is hidden. */
+/** Keep the screen on. The browser releases this lock when the page is hidden. */
 async function stayAwake() {
   if (document.visibilityState === "hidden" || !("wakeLock" in navigator)) return;
   try {
