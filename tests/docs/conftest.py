@@ -1,12 +1,14 @@
-"""The example programs that verify tokens, as a fixture."""
+"""The example programs that verify tokens, as a fixture, and the texts of the code."""
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 
 import pytest
 
+from tests.support.service import ROOT
 from tests.support.verify_examples import COMMANDS, Run
 
 
@@ -24,3 +26,15 @@ def verify(language: str) -> Run:
         return subprocess.run([*COMMANDS[language], *arguments], capture_output=True, text=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def texts() -> str:
+    """Return every string literal of the product's code; adjacent ones are joined."""
+    found = []
+    for folder in (init.parent for init in ROOT.glob("*/__init__.py")):
+        for file in folder.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+    return "\n".join(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -32,18 +31,6 @@ def messages() -> list[str]:
         for cell in cells
         for message in re.findall(r"`([^`]+)`", cell)
     ]
-
-
-@pytest.fixture(scope="module")
-def texts() -> str:
-    """Return every string literal of the product's code; adjacent ones are joined."""
-    found = []
-    for folder in (init.parent for init in ROOT.glob("*/__init__.py")):
-        for file in folder.rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found.append(node.value)
-    return "\n".join(found)
 
 
 @pytest.mark.parametrize("message", messages())
