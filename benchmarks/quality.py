@@ -1,6 +1,6 @@
 """Curves of the classical measures over graded degradations, as Markdown tables.
 
-``python -m benchmarks.quality IMAGE...`` prints the tables of docs/estimation.md.
+``python -m benchmarks.quality IMAGE...`` prints the tables of docs/experiments.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which way up a face is: measured roll of images rotated by 0..360 degrees, mirrored and degraded.
 
-``python -m benchmarks.upright FILE...`` prints the tables of docs/estimation.md. Every image, and
+``python -m benchmarks.upright FILE...`` prints the tables of docs/experiments.md. Every image, and
 every frame of a video, is scaled so that its largest face is 240 pixels wide, cropped to a square
 around the face and rotated. The true roll is that of the upright image plus the rotation.
 """

@@ -32,7 +32,7 @@ class Sign:
         measure: its name in the token's ``details.lifeSigns``.
         least: it must be at least the threshold; if false, at most.
         doubted: share of the live sessions that a suggested threshold doubts; None for no
-            suggestion. docs/estimation.md has the source of the shares.
+            suggestion. docs/plugin-measurements.md has the source of the shares.
         grain: suggested values are multiples of it.
     """
 

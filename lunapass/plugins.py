@@ -1,4 +1,4 @@
-"""What plugins of your own import; docs/plugins.md describes how to write one.
+"""What plugins of your own import; docs/plugin-development.md describes how to write one.
 
 The other modules may change in any release.
 """

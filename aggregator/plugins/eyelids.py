@@ -7,7 +7,7 @@ vertical shift of the place where an upper lid is. A photograph moves as a whole
 held, bent or lit, so little is left for the lid.
 
 The result follows the eye openness that a contour network measures, at a fraction of its cost, and
-is nearer to zero for photographs (docs/estimation.md).
+is nearer to zero for photographs (docs/plugin-measurements.md).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from shared.frame.estimation import Profile
 DATA = "faceMatcher"
 TURNED_FACE_SHARE = 0.6
 """Share of ``similarity`` below which a face is another person's, however the head is turned.
-docs/plugins.md has the measurements."""
+docs/plugin-measurements.md has the measurements."""
 
 
 class FaceMatcher(Plugin):

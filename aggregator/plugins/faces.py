@@ -14,7 +14,7 @@ Descriptor = NDArray[np.float32]
 
 STRAIGHT_DEG = 20.0
 """Yaw and pitch up to which a face is as similar to the same person's as a straight one
-(measured in docs/plugins.md)."""
+(measured in docs/plugin-measurements.md)."""
 
 
 MAX_NORM_ERROR = 0.01

@@ -20,7 +20,8 @@ INTERVAL_MS = 100
 window's size with a fast camera."""
 APART_SECONDS = 0.7
 """Minimum time between compared frames, at any frame rate: a hand can hold a photo still, and a
-person the eyes, for shorter times. The error rates of docs/estimation.md are for this distance."""
+person the eyes, for shorter times. The error rates of docs/plugin-measurements.md are for this
+distance."""
 MAX_APART_SECONDS = 2.0
 """Maximum time between compared frames: later, light or people behind may have changed."""
 BACKGROUND_QUANTILE = 0.8

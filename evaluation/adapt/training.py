@@ -23,8 +23,8 @@ from shared.errors import ResourceError
 
 STRENGTH = 150.0
 """scikit-learn's C, the inverse of the regularisation, for weights whose sum is 2. On a simulated
-site (docs/estimation.md) a 30th of it missed more attacks, and 15 times as much refused more people
-who were not in training."""
+site (docs/experiments.md) a 30th of it missed more attacks, and 15 times as much refused more
+people who were not in training."""
 REAL_SHARE = 0.5
 """Weight of the real frames among the live ones; the others were simulated from them."""
 FOLDS = 5
@@ -32,9 +32,9 @@ FOLDS = 5
 LIVE_QUANTILE = 0.02
 """Share of the place's live frames that may be refused."""
 SHIFT = 0.5
-"""Share of the way by which the intercept moves until that share would be refused. People who were
-not in training leave less room than those who were, and of few frames the quantile is uncertain:
-all the way, one refused frame of 38 cost most of a head's effect."""
+"""Fraction of the shift to that quantile by which the intercept moves. The full shift is too much:
+people who were not in training have lower scores than those who were, and the quantile of few
+frames is uncertain. With the full shift, one refused frame of 38 cost most of a head's effect."""
 
 Values = NDArray[np.float64]
 

@@ -19,13 +19,13 @@ SIZE = 192
 CROP_SCALE = 1.5
 """Side of the crop over the longer side of the face."""
 LEVEL_ENOUGH = radians(3)
-"""The crop is not taken again if less roll than this remains; cost in docs/performance.md."""
+"""The crop is not taken again if less roll than this remains; cost in docs/optimisations.md."""
 MAX_PASSES = 4
 SURE = 28.0
 """From this presence logit the face is upright in the crop, and other rotations are not tried.
 
 The network also detects upside-down faces and fits an upright mesh to them, but with a logit of at
-most 25; the median for upright faces is 30. Measured in docs/estimation.md.
+most 25; the median for upright faces is 30. Measured in docs/experiments.md.
 """
 FAINT = 15.0
 """Below this presence logit the face is probably sideways, neither upright nor upside down."""

@@ -18,7 +18,7 @@ Rotation = NDArray[np.float64]
 
 DEPTH_GAIN = 1.25
 """Factor on the mesh's depth, which the network underestimates: without it a yaw of 20 degrees is
-measured as 18 and a pitch of 20 as 17 (rendered at known angles, docs/estimation.md)."""
+measured as 18 and a pitch of 20 as 17 (rendered at known angles, docs/experiments.md)."""
 PITCH_AT_REST = -6.0
 """Pitch relative to the canonical face of a person who looks straight into a camera; subtracted.
 

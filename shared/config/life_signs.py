@@ -1,6 +1,6 @@
 """Section ``MIDDLEWARES.WS.LifeSigns``: signs of a living person over a few seconds.
 
-docs/estimation.md has the source of each default.
+docs/plugin-measurements.md has the source of each default.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def _jpeg_into(data: bytes, target: Image) -> None:
     """
     try:
         # Subsampled colours are not interpolated: 6 to 12 % less CPU, the same error rates
-        # (docs/performance.md).
+        # (docs/optimisations.md).
         decoded = simplejpeg.decode_jpeg(
             data, colorspace="BGR", buffer=target, strict=True, fastupsample=True
         )

@@ -194,7 +194,7 @@ WHEEL = {
 
 
 def make_wheel(folder: Path) -> Path:
-    """Build a package with the worked example of docs/plugins.md."""
+    """Build a package with the worked example of docs/plugin-development.md."""
     wheel = folder / "door_rules-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("door_rules.py", worked_example())
@@ -244,7 +244,7 @@ print(outcome.accepted, *outcome.errors)
 
 
 def worked_example() -> str:
-    """Return the code of the worked example in docs/plugins.md."""
-    text = (ROOT / "docs" / "plugins.md").read_text()
+    """Return the code of the worked example in docs/plugin-development.md."""
+    text = (ROOT / "docs" / "plugin-development.md").read_text()
     blocks = text.split("```python\n")[1:]
     return next(b.split("```")[0] for b in blocks if "class OpeningHours" in b)

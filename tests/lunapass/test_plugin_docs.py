@@ -1,7 +1,9 @@
-"""docs/plugins.md, the configuration and the code agree on the plugins."""
+"""The pages on plugins, the configuration and the code agree."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 from itertools import permutations
 from pathlib import Path
@@ -18,9 +20,12 @@ from shared.config.middlewares import RequestMiddlewares, WsMiddlewares
 from shared.config.schema import section_of
 from shared.config.service import Config
 from shared.config.source import EFFECTS
+from shared.frame.estimation import Estimate
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "plugins.md").read_text()
+PAGES = ("plugins.md", "side-effects.md")
+TEXT = "\n".join((ROOT / "docs" / page).read_text() for page in PAGES)
+GUIDE = (ROOT / "docs" / "plugin-development.md").read_text()
 SECTIONS = {part.split("\n")[0]: part for part in TEXT.split("\n## ")[1:]}
 OWN = "Plugins of your own"
 FIELDS = {**RequestMiddlewares.model_fields, **WsMiddlewares.model_fields}
@@ -88,6 +93,18 @@ def test_the_default_of_the_similarity_is_explained() -> None:
     """The text explains the default that is in force."""
     similarity = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
     assert f"The default of {similarity:g} comes from measured pairs" in SECTIONS["FaceMatcher"]
+
+
+def test_every_method_of_a_plugin_is_explained() -> None:
+    """The guide says when each one is called."""
+    documented = set(re.findall(r"^\| `(on_\w+)` \|", GUIDE, re.MULTILINE))
+    assert documented == {name for name in vars(Plugin) if name.startswith("on_")}
+
+
+def test_the_logged_estimate_has_every_field() -> None:
+    """The example of a line of FileLogger."""
+    (example,) = re.findall(r"^```json\n(\{.*?\})\n```", SECTIONS["FileLogger"], re.M | re.S)
+    assert list(json.loads(example)) == [field.name for field in dataclasses.fields(Estimate)]
 
 
 def test_the_weights_are_those_of_the_code() -> None:
