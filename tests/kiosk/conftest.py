@@ -1,8 +1,8 @@
-"""The person before the browser's camera, and what the tests of a module share.
+"""The person before the browser's camera, and fixtures that the tests of a module share.
 
-A browser and a service take seconds of a processor to start, so a module has one of each. They do
-not outlive it: Playwright runs an event loop in its thread, in which no asynchronous test can run,
-and without an ``__init__.py`` a fixture of a folder would last as long as the whole run.
+A browser and a service take seconds of CPU time to start, so each module has one of each. They end
+with the module: Playwright runs an event loop in its thread, in which no asynchronous test can run,
+and without an ``__init__.py`` a fixture of a folder would last for the whole run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def person(models_directory: Path) -> Person:
 
 @pytest.fixture(scope="module")
 def stamp_camera(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
-    """A camera that shows stamped pictures."""
+    """A camera that shows stamped images."""
     folder = tmp_path_factory.mktemp("camera")
     return FakeCamera(folder / "camera.mjpeg", filmed_jpeg(1, 1))
 
@@ -48,14 +48,14 @@ def shared_browser(stamp_camera: FakeCamera) -> Iterator[Any]:
 
 @pytest.fixture
 def stamps(stamp_camera: FakeCamera) -> FakeCamera:
-    """The camera before a picture that is not live."""
+    """The camera, showing an image that is not live."""
     stamp_camera.show(filmed_jpeg(1, 1))
     return stamp_camera
 
 
 @pytest.fixture
 def browser(shared_browser: Any, stamps: FakeCamera) -> Iterator[Any]:
-    """The browser, whose pages close with the test: a page left open continues its check."""
+    """The browser, whose pages close with the test; a page left open would continue its check."""
     yield shared_browser
     for context in shared_browser.contexts:
         context.close()

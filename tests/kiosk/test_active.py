@@ -1,4 +1,4 @@
-"""ActiveLiveness before a browser: a person who does what the screen says."""
+"""ActiveLiveness in a browser: a person who follows the prompts on the screen."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def camera(person: Person, tmp_path: Path) -> FakeCamera:
 def test_a_person_who_obeys_the_screen_passes(
     models_directory: Path, person: Person, camera: FakeCamera
 ) -> None:
-    """The screen alone leads through the actions, counts them, and ends with a verified token.
+    """The screen prompts and counts the actions, and ends with a verified token.
 
-    Only the service knows the sequence: the picture before the camera is rendered live, for the
-    hint that is on the screen at that moment.
+    Only the service knows the sequence: the image before the camera is rendered live, for the hint
+    on the screen at that moment.
     """
     settings = f"""
 [MODELS]
@@ -70,17 +70,17 @@ totalTimeout = 280
         assert kiosk.faults == []
         claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
     assert claims["isOk"] is True
-    assert shown["hints"][-1] == "done", "success takes the place of the last prompt"
+    assert shown["hints"][-1] == "done", "success replaces the last prompt"
     assert shown["step"] == ""
-    assert any(0 < left < 1 for left in shown["left"]), "the ring of the time left shrinks"
+    assert any(0 < left < 1 for left in shown["left"]), "the ring that shows the time left shrinks"
     assert steps == [f"Action {number} of {ACTIONS}" for number in range(1, ACTIONS + 1)]
 
 
 def obey(kiosk: Kiosk, person: Person, camera: FakeCamera) -> list[str]:
-    """Do what the screen says until the check is over; return the progress that it showed.
+    """Follow the prompts until the check is over; return the progress shown.
 
-    A pose is held until the screen asks for another one. A gesture that ends by itself would be
-    repeated, or missed between two frames, where the answers come late.
+    A pose is held until the screen prompts another one. With slow answers, a gesture that ended by
+    itself would be repeated, or missed between two frames.
     """
     steps: list[str] = []
     asked = ""

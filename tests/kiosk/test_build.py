@@ -1,4 +1,7 @@
-"""Types, pure parts and size of the page; test_package.py compares the build with the sources."""
+"""Types, pure functions and size of the page.
+
+test_package.py compares the build with the sources.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ BUDGET = 60_000
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Path of Node.js; the tests skip where it or its packages are not installed."""
+    """Path of Node.js; tests skip if it or its packages are not installed."""
     path = shutil.which("node")
     if path is None or not (KIOSK / "node_modules" / "esbuild").is_dir():
         pytest.skip("Node.js or kiosk/node_modules is missing: install it and run 'make kiosk'")
@@ -30,19 +33,19 @@ def run(*command: str) -> str:
 
 
 def test_types(node: str) -> None:
-    """The JSDoc types hold, strictly."""
+    """The JSDoc types pass strict checking."""
     run(node, "node_modules/typescript/bin/tsc")
 
 
-def test_pure_parts(node: str) -> None:
-    """The tests of hints, flow, protocol and texts pass."""
+def test_pure_functions(node: str) -> None:
+    """The JavaScript tests of hints, flow, protocol and texts pass."""
     files = sorted(str(file) for file in (ROOT / "tests" / "kiosk").glob("*.test.mjs"))
     assert files
     assert "fail 0" in run(node, "--test", "--test-reporter=spec", *files)
 
 
 def test_the_page_is_small() -> None:
-    """All that the page loads, packed, stays below its budget."""
+    """All that the page loads, compressed, stays within its budget."""
     loaded = [
         file
         for file in (KIOSK / "dist").rglob("*")

@@ -1,4 +1,4 @@
-"""A browser that hides canvases is named, to the person and to the integrator."""
+"""Canvas protection of a browser is reported to the person and to the integrator."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROTECTION = """
         encode.call(copy, done, ...how);
     };
 """
-"""What privacy browsers do: Tor white, Firefox noise, Brave and Safari a faint noise."""
+"""Protections of privacy browsers: Tor white, Firefox noise, Brave and Safari faint noise."""
 
 
 def protected(kind: str) -> str:
@@ -41,10 +41,10 @@ def protected(kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["white", "noise"])
-def test_hidden_pictures_are_named(
+def test_canvas_protection_is_reported(
     service: Service, browser: Any, stamps: FakeCamera, kind: str
 ) -> None:
-    """The screen says what to allow; no such picture is sent to the service."""
+    """The screen says what to allow, and no protected image is sent to the service."""
     before = service.metric("lunapass_frames_received_total")
     kiosk = Kiosk(browser, service, size=(540, 960), script=protected(kind))
     kiosk.start()
@@ -55,8 +55,8 @@ def test_hidden_pictures_are_named(
     kiosk.shoot(f"failure-canvas-{kind}")
 
 
-def test_faint_noise_is_let_pass(service: Service, browser: Any, stamps: FakeCamera) -> None:
-    """It does a picture no harm, and whole families of browsers add it."""
+def test_faint_noise_is_accepted(service: Service, browser: Any, stamps: FakeCamera) -> None:
+    """It does no harm to an image, and whole families of browsers add it."""
     stamps.show(filmed_jpeg(1, LIVE))
     kiosk = Kiosk(browser, service, size=(540, 960), script=protected("faint"))
     kiosk.start()
@@ -83,10 +83,13 @@ ENDED = """async (image) => {
     [{}, {"mimetype": "image/png"}, {"mimetype": "image/webp"}, {"quality": 0.05}],
     ids=str,
 )
-def test_no_encoding_is_taken_for_protection(
+def test_encoding_errors_are_not_taken_for_protection(
     service: Service, browser: Any, stamps: FakeCamera, image: dict[str, Any]
 ) -> None:
-    """Whatever the integrator chooses; with protection the library's error has its code."""
+    """This holds for every encoding that the integrator chooses.
+
+    With protection the error has its code.
+    """
     plain = Kiosk(browser, service, size=(540, 960))
     assert plain.page.evaluate(ENDED, image) == "judged"
     hidden = Kiosk(browser, service, size=(540, 960), script=protected("white"))

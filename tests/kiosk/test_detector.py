@@ -1,4 +1,4 @@
-"""The optional face detector in the browser: what shows no face is never sent."""
+"""The optional face detector in the browser: images without a face are never sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def jpeg(image: Image) -> bytes:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A fresh build with the detector; skips where its packages are not installed."""
+    """A fresh build with the detector; tests skip if its packages are not installed."""
     node = shutil.which("node")
     if node is None or not (KIOSK / "node_modules" / "@vladmandic" / "human").is_dir():
         pytest.skip("the detector's packages are missing: install Node.js and run 'make kiosk'")
@@ -36,13 +36,13 @@ def site(tmp_path: Path) -> Path:
 
 
 def received(service: Service) -> int:
-    """Frames that the service has received so far."""
+    """Number of frames that the service has received so far."""
     count: int = service.get("/statistics").json()["frames"]["received"]
     return count
 
 
 def frames_while_loading(kiosk: Kiosk, service: Service) -> int:
-    """Frames that were sent until the detector was there; without one they never end."""
+    """Number of frames sent before the detector was ready; without one there is no end."""
     for _ in range(30):
         before = received(service)
         kiosk.page.wait_for_timeout(1500)
@@ -68,15 +68,17 @@ def test_frames_without_a_face_stay_in_the_browser(
         until(lambda: received(service) > quiet)
         again = "(m) => Promise.all([m.load(), m.load()]).then(([one, other]) => one === other)"
         address = f"http://127.0.0.1:{service.port}/detector/detector.js"
-        assert kiosk.page.evaluate(f"import('{address}').then({again})"), "once for all checks"
-        # The detector's library asks for a graphics card, which a test machine has not.
+        assert kiosk.page.evaluate(f"import('{address}').then({again})"), (
+            "loaded once for all checks"
+        )
+        # The detector's library asks for a graphics card, which a test machine does not have.
         assert [fault for fault in kiosk.faults if fault != "No available adapters."] == []
 
 
-def test_without_its_files_the_check_continues(
+def test_without_the_detector_s_files_the_check_continues(
     service: Service, stamps: FakeCamera, browser: Any
 ) -> None:
-    """The detector is a help only: where it cannot be loaded, the service sees every frame."""
+    """The detector is optional: if it cannot be loaded, the service gets every frame."""
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.route("**/detector/**", lambda route: route.fulfill(status=404))
     kiosk.page.goto(f"http://127.0.0.1:{service.port}/?detector=1")
@@ -84,7 +86,7 @@ def test_without_its_files_the_check_continues(
     kiosk.wait_hint("checking")
 
     def is_reported() -> bool:
-        kiosk.page.wait_for_timeout(0)  # Playwright delivers console messages in its own calls only
+        kiosk.page.wait_for_timeout(0)  # Playwright delivers messages in its calls
         return any("face detector is off" in fault for fault in kiosk.faults)
 
     until(is_reported)

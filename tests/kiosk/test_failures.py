@@ -1,4 +1,4 @@
-"""What goes wrong between a person and the verdict, each with its own words on the screen."""
+"""Failures between a person and the verdict, each with its own text on the screen."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def checking(service: Service, browser: Any, query: str = "") -> Kiosk:
     return kiosk
 
 
-def test_no_camera(service: Service) -> None:
-    """Without a camera the page says what to do, and that it may be tried again."""
+def test_a_missing_camera_is_reported(service: Service) -> None:
+    """The page says what to do, and offers another attempt."""
     with browsing(None) as browser:
         kiosk = Kiosk(browser, service, size=(540, 960))
         kiosk.start()
@@ -44,7 +44,7 @@ def test_no_camera(service: Service) -> None:
 
 
 def test_permission_denied(service: Service, stamps: FakeCamera) -> None:
-    """A camera that the person forbids is named so, in the person's language."""
+    """The page says in the person's language that the camera is not allowed."""
     with browsing(stamps, permission=DENY) as browser:
         kiosk = Kiosk(browser, service, "?lang=es", size=(540, 960))
         kiosk.start()
@@ -53,7 +53,7 @@ def test_permission_denied(service: Service, stamps: FakeCamera) -> None:
 
 
 def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: FakeCamera) -> None:
-    """The gateway dies in the middle: the page says so, resumes, and ends with the verdict."""
+    """The gateway dies in the middle: the page reports it, resumes, and ends with the verdict."""
     kiosk = checking(service, browser)
     os.kill(service.pids("gateway")[0], signal.SIGKILL)
     kiosk.page.wait_for_selector("text=/Connection lost. Reconnecting, [1-9]/")
@@ -70,7 +70,7 @@ def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: Fak
 def test_a_forgotten_session_is_started_again(
     service: Service, browser: Any, stamps: FakeCamera
 ) -> None:
-    """Gateway and aggregator die together: the session is lost, and the check still ends well."""
+    """Gateway and aggregator die together: the session is lost, and the check still succeeds."""
     kiosk = checking(service, browser)
     for role in ("aggregator", "gateway"):
         os.kill(service.pids(role)[0], signal.SIGKILL)
@@ -79,8 +79,8 @@ def test_a_forgotten_session_is_started_again(
     kiosk.wait_end("done")
 
 
-def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera) -> None:
-    """A check without a verdict ends by the page's own time-out; "try again" then succeeds."""
+def test_the_page_has_its_own_timeout(service: Service, browser: Any, stamps: FakeCamera) -> None:
+    """A check without a verdict ends by it; "try again" then succeeds."""
     kiosk = Kiosk(browser, service, "?timeout=60", size=(540, 960))
     kiosk.page.clock.install()
     kiosk.page.reload()
@@ -95,7 +95,10 @@ def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera
 
 
 def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: FakeCamera) -> None:
-    """The first page's session is ended by the service's own time; the second finds no room."""
+    """The service ends the first page's session by its own timeout.
+
+    The second page finds it full.
+    """
     settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 12"
     with filming(settings) as small:
         second = Kiosk(browser, small, size=(540, 960))
@@ -118,13 +121,13 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
         kiosk.page.click("#again")
         kiosk.page.wait_for_selector("text=Too many unsuccessful checks")
         assert re.fullmatch(r"You can try again at \d\d:\d\d\.", kiosk.page.inner_text("#help"))
-        assert not kiosk.page.is_visible("#again"), "another try cannot help"
+        assert not kiosk.page.is_visible("#again"), "another attempt cannot help"
         assert kiosk.page.inner_text("#next") == "Back to the start"
         kiosk.shoot("failure-too-many-refusals")
 
 
-def test_a_service_that_is_gone(browser: Any, stamps: FakeCamera) -> None:
-    """A service that does not come back ends the check by name, not in silence."""
+def test_a_lost_service_ends_the_check(browser: Any, stamps: FakeCamera) -> None:
+    """If the service does not return, the check ends with an error that says so."""
     quick = "[LIMITS]\ndrainSeconds = 0.1"
     with filming(quick) as gone:
         kiosk = checking(gone, browser, "?patience=2")

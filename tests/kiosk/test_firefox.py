@@ -1,4 +1,4 @@
-"""The kiosk page's main path in Firefox."""
+"""The main path of the kiosk page in Firefox."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CAMERA = """() => {
         return canvas.captureStream();
     };
 }"""
-"""Replaces the picture of Firefox's fake camera by an image, once there is one, with some noise."""
+"""Replaces the image of Firefox's fake camera by another one with some noise, once it is set."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,10 @@ def service(window: Firefox) -> Iterator[Service]:
 
 
 def test_the_page_in_firefox(service: Service, window: Firefox) -> None:
-    """Firefox's own fake camera shows no face; an image of a face ends in a token that verifies."""
+    """The fake camera of Firefox shows no face.
+
+    An image of a face leads to a token that verifies.
+    """
     window.goto(f"http://127.0.0.1:{service.port}/?lang=en&advice=0")
     until(lambda: window.evaluate("!document.getElementById('begin').disabled"))
     window.evaluate("document.getElementById('begin').click()")

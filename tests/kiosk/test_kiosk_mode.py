@@ -1,4 +1,4 @@
-"""Kiosk mode: a screen that is always on and that many people touch."""
+"""Kiosk mode: a screen that is always on and used by many people."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ START_IN_RUSSIAN = """async () => {
     while (begin.textContent !== "Начать") await new Promise((done) => setTimeout(done, 10));
     begin.click();
 }"""
-"""In one step: on a slow machine the idle screen would come between two."""
+"""In one step: on a slow machine the idle screen could appear between two steps."""
 LEFT = ("2 секунды", "1 секунду")
 PREVENTED = """() => ["contextmenu", "dragstart", "selectstart"].map((name) => {
     const event = new Event(name, {bubbles: true, cancelable: true});
@@ -50,13 +50,13 @@ PREVENTED = """() => ["contextmenu", "dragstart", "selectstart"].map((name) => {
 
 
 def test_one_person_after_another(browser: Any, service: Service, stamps: FakeCamera) -> None:
-    """The screen returns to the start, then to rest, and keeps nothing of the last person."""
+    """The screen returns to the start, then to idle, and keeps no data of the last person."""
     stamps.show(filmed_jpeg(1, LIVE))
     query = "?kiosk=1&controls=language&restart=2&idle=3"
     kiosk = Kiosk(browser, service, query, script=SPY)
     page = kiosk.page
     page.wait_for_selector("#begin:enabled")
-    assert page.text_content("#begin") == "Start", "the last person's language does not count"
+    assert page.text_content("#begin") == "Start", "the last person's language is not kept"
     assert page.evaluate("awake") == 1
     assert page.evaluate(PREVENTED) == [True] * 3
     assert page.locator("body").evaluate("(e) => getComputedStyle(e).userSelect") == "none"
@@ -82,8 +82,11 @@ def test_one_person_after_another(browser: Any, service: Service, stamps: FakeCa
     assert kiosk.faults == []
 
 
-def test_a_reader_of_the_consent_has_time(browser: Any, service: Service) -> None:
-    """A touch, as in scrolling, keeps the text on the screen; without one the start returns."""
+def test_the_consent_stays_while_it_is_read(browser: Any, service: Service) -> None:
+    """A touch, such as scrolling, keeps the text on the screen.
+
+    Without one the start screen returns.
+    """
     text = {"version": "1", "texts": {"en": "We take photos of you."}}
     kiosk = Kiosk(browser, service, "?kiosk=1&idle=60", script=SPY)
     page = kiosk.page

@@ -1,4 +1,4 @@
-"""Calls in any order and at any moment: no camera stays on, no connection and no check is lost."""
+"""Calls in any order and at any moment leave no camera on, and lose no connection or check."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SPY = """
     window.codeOf = (promise) => promise.then(() => "fine", (error) => error.code ?? String(error));
     undefined;
 """
-"""Counts cameras and connections; holds the person's answer back, takes the service away."""
+"""Counts cameras and connections; can delay the camera permission and cut off the service."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def page(service: Service, browser: Any, stamps: FakeCamera) -> Iterator[Any]:
-    """An integrator's page before a picture that is not live, with ``pass`` and ``url`` ready."""
+    """An integrator's page before an image that is not live, with ``pass`` and ``url`` set."""
     opened = browser.new_page()
     opened.add_init_script(SPY)
     opened.goto(f"http://127.0.0.1:{service.port}/wrapper.html")
@@ -80,7 +80,7 @@ def page(service: Service, browser: Any, stamps: FakeCamera) -> Iterator[Any]:
 
 
 def test_a_camera_that_comes_too_late_is_turned_off(page: Any) -> None:
-    """The camera is detached while the person is still being asked."""
+    """It is detached while the person is still asked for permission."""
     page.evaluate("holdCamera(); window.asked = codeOf(pass.attachCamera()); pass.detachCamera()")
     page.evaluate("allowCamera()")
     assert page.evaluate("asked") == "aborted"
@@ -88,16 +88,16 @@ def test_a_camera_that_comes_too_late_is_turned_off(page: Any) -> None:
     assert page.query_selector("video") is None
 
 
-def test_the_last_of_two_cameras_counts(page: Any) -> None:
-    """Two calls at once leave one camera on, shown once."""
+def test_two_simultaneous_calls_leave_one_camera_on(page: Any) -> None:
+    """It is shown once."""
     both = "Promise.all([codeOf(pass.attachCamera()), codeOf(pass.attachCamera())])"
     assert page.evaluate(both) == ["aborted", "fine"]
     assert page.evaluate("camerasOn()") == 1
     assert len(page.query_selector_all("video")) == 1
 
 
-def test_a_camera_that_ended_before_the_check_is_named(page: Any) -> None:
-    """A check does not send the last picture of a camera that is gone."""
+def test_a_camera_that_ended_before_the_check_is_an_error(page: Any) -> None:
+    """A check does not send the last image of a camera that is gone."""
     page.evaluate("pass.connectWS(url)")
     page.evaluate("pass.attachCamera()")
     page.evaluate("streams[0].getTracks()[0].stop()")
@@ -108,7 +108,7 @@ def test_a_camera_that_ended_before_the_check_is_named(page: Any) -> None:
 
 
 def begin(page: Any) -> None:
-    """Begin a check, and wait until it has been answered twice."""
+    """Start a check, and wait for two answers."""
     page.evaluate("pass.connectWS(url)")
     page.evaluate("pass.attachCamera()")
     page.evaluate("window.ended = codeOf(pass.checkLiveness(() => { seen += 1; })); undefined")
@@ -116,15 +116,15 @@ def begin(page: Any) -> None:
 
 
 def test_connecting_again_ends_the_check(page: Any) -> None:
-    """A check does not wait on a connection that was given up."""
+    """A check does not wait on an abandoned connection."""
     begin(page)
     page.evaluate("pass.connectWS(url)")
     assert page.evaluate("Promise.race([ended, 'pending'])") == "aborted"
     assert page.evaluate("connections()") == 1
 
 
-def test_a_connection_that_was_given_up_stays_silent(page: Any) -> None:
-    """Closed while it is being resumed, it neither comes back nor ends the check after it."""
+def test_a_closed_connection_stays_closed(page: Any) -> None:
+    """If it is closed during resumption, it neither returns nor ends the next check."""
     begin(page)
     page.evaluate("away = true; sockets.at(-1).close()")
     until(lambda: page.evaluate("sockets.length >= 4 && connections() === 0"))  # a long pause
@@ -137,8 +137,8 @@ def test_a_connection_that_was_given_up_stays_silent(page: Any) -> None:
     assert page.evaluate("connections()") == 1
 
 
-def test_a_connection_is_given_up_at_once(page: Any, service: Service) -> None:
-    """A page that closes while the service is silent does not wait."""
+def test_a_connection_closes_without_waiting(page: Any, service: Service) -> None:
+    """A page that closes it while the service is silent does not wait."""
     (gateway,) = service.pids("gateway")
     os.kill(gateway, signal.SIGSTOP)
     try:
@@ -159,23 +159,23 @@ def test_a_connection_is_given_up_at_once(page: Any, service: Service) -> None:
         "pass = new LunaPass(root, {onConnection: () => { throw new Error('the page'); }})",
     ],
 )
-def test_what_is_not_the_connections_fault_does_not_end_it(page: Any, fault: str) -> None:
-    """A tab without room for the token, and a page's own error, leave the connection as it is."""
+def test_other_errors_do_not_end_the_connection(page: Any, fault: str) -> None:
+    """A tab without storage for the token and an error of the page itself leave it open."""
     page.evaluate(f"{fault}; undefined")
     assert page.evaluate("codeOf(pass.connectWS(url))") == "fine"
     assert page.evaluate("connections()") == 1
 
 
 def test_an_ended_session_leaves_no_token(page: Any) -> None:
-    """A kiosk's tab lives for months: tokens of sessions that were ended do not pile up."""
+    """A kiosk's tab runs for months, so tokens of ended sessions must not accumulate."""
     page.evaluate("pass.connectWS(url)")
     assert page.evaluate("sessionStorage.length") == 1
     page.evaluate("pass.disconnectWS()")
     assert page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_picture_over_the_limit_is_made_smaller(page: Any, service: Service) -> None:
-    """PNG knows no quality: where the service takes fewer bytes, the picture shrinks."""
+def test_an_image_over_the_limit_is_reduced(page: Any, service: Service) -> None:
+    """PNG has no quality setting: if the service accepts fewer bytes, the image is scaled down."""
     page.evaluate(
         """() => { pass = new LunaPass(root, {image: {mimetype: "image/png"}});
             const draw = CanvasRenderingContext2D.prototype.drawImage;
@@ -193,8 +193,8 @@ def test_a_picture_over_the_limit_is_made_smaller(page: Any, service: Service) -
     begin(page)
 
 
-def test_a_detector_that_fails_is_left_out(page: Any) -> None:
-    """A help that breaks in the middle does not end the check."""
+def test_a_failing_detector_is_turned_off(page: Any) -> None:
+    """An error in this optional part does not end the check."""
     module = "export const load = async () => ({ sees() { throw new Error('no memory'); } })"
     page.route(
         "**/broken.js", lambda route: route.fulfill(body=module, content_type="text/javascript")
@@ -203,8 +203,10 @@ def test_a_detector_that_fails_is_left_out(page: Any) -> None:
     begin(page)
 
 
-def test_cancel_while_the_camera_is_asked_for(browser: Any, service: Service) -> None:
-    """A person who cancels before answering the browser is not checked behind the start screen."""
+def test_cancelling_during_the_permission_prompt_ends_the_check(
+    browser: Any, service: Service
+) -> None:
+    """Otherwise the person would be checked behind the start screen."""
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.evaluate(SPY)
     kiosk.page.evaluate("holdCamera()")
@@ -217,16 +219,18 @@ def test_cancel_while_the_camera_is_asked_for(browser: Any, service: Service) ->
     assert kiosk.page.evaluate("sockets.length") == 0
 
 
-def test_a_chosen_camera_that_is_gone(browser: Any, service: Service, stamps: FakeCamera) -> None:
-    """A camera that was unplugged is not asked for for ever: the check takes another."""
+def test_an_unplugged_camera_is_replaced(
+    browser: Any, service: Service, stamps: FakeCamera
+) -> None:
+    """The check does not wait for the chosen one forever, and takes another."""
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.evaluate("document.getElementById('camera').add(new Option('gone', 'no-such-id'))")
     kiosk.start()
     kiosk.wait_hint("checking")
 
 
-def test_a_verdict_is_for_one_check(page: Any, stamps: FakeCamera) -> None:
-    """A second check on a session that is over does not succeed by the verdict of the first."""
+def test_a_verdict_counts_for_one_check(page: Any, stamps: FakeCamera) -> None:
+    """A second check on a decided session does not succeed by the verdict of the first."""
     page.evaluate("pass.connectWS(url)")
     page.evaluate("pass.attachCamera()")
     stamps.show(filmed_jpeg(1, LIVE))
@@ -237,7 +241,7 @@ def test_a_verdict_is_for_one_check(page: Any, stamps: FakeCamera) -> None:
 
 
 def test_neither_a_lost_nor_a_replaced_session_leaves_a_token(page: Any) -> None:
-    """Of sessions that the service knows no more, or that a new one took the place of."""
+    """The service does not know the session any longer, or a new one has replaced it."""
     page.evaluate(
         """() => { sessionStorage.setItem("lunapass:" + "0".repeat(32), "of yesterday");
             pass = new LunaPass(root, {"session-id": "0".repeat(32)}); }"""
@@ -248,8 +252,10 @@ def test_neither_a_lost_nor_a_replaced_session_leaves_a_token(page: Any) -> None
         assert page.evaluate("Object.keys(sessionStorage)") == [f"lunapass:{session}"]
 
 
-def test_cancel_while_the_cameras_are_listed(browser: Any, service: Service) -> None:
-    """A person who cancels then is not connected behind the start screen."""
+def test_cancelling_while_cameras_are_listed_prevents_the_connection(
+    browser: Any, service: Service
+) -> None:
+    """Otherwise the person would be connected behind the start screen."""
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.evaluate(SPY)
     kiosk.page.evaluate(

@@ -1,4 +1,4 @@
-"""What an operator sets: look, sound, the consent text, and the set-up page."""
+"""The operator's settings: branding, sound, the consent text, and the set-up page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3"><path d="M0 0h
 def test_branding(browser: Any, service: Service) -> None:
     """page.json sets parameters, colours, logo, font and texts, under the page's strict policy.
 
-    What it cannot set (an unknown colour, more than a colour) is reported and not applied.
+    Invalid settings (an unknown colour, more than a colour) are reported and not applied.
     """
     page = browser.new_page(viewport={"width": 1080, "height": 1920})
     faults = faults_of(page)
@@ -40,7 +40,7 @@ def test_branding(browser: Any, service: Service) -> None:
     colour, font = page.locator("#begin").evaluate(style)
     assert colour == "rgb(122, 0, 56)"
     assert font.startswith('"Own Sans", system-ui')
-    assert page.inner_text("#begin") == "Start", "a text that is not replaced stays"
+    assert page.inner_text("#begin") == "Start", "a text without a replacement stays"
     assert serious(page) == []
     shoot(page, "branding")
     page.click("#begin")
@@ -51,8 +51,8 @@ def test_branding(browser: Any, service: Service) -> None:
     page.close()
 
 
-def test_a_wrong_page_json_leaves_the_page_as_it_is(browser: Any, service: Service) -> None:
-    """A web server that does not check it may serve it: a blank screen would help no person."""
+def test_an_invalid_page_json_leaves_the_page_unchanged(browser: Any, service: Service) -> None:
+    """A web server that does not check it may serve it, and a blank screen would help nobody."""
     wrong = {"logo": None, "colors": None, "texts": [], "parameters": [1], "font": {}}
     page = browser.new_page(viewport={"width": 1080, "height": 1920})
     faults = faults_of(page)
@@ -65,7 +65,7 @@ def test_a_wrong_page_json_leaves_the_page_as_it_is(browser: Any, service: Servi
 
 
 def test_a_page_follows_the_theme_of_the_system(browser: Any, service: Service) -> None:
-    """Light and dark, also while it is open; more contrast replaces the colours of both."""
+    """Light and dark, even while it is open; higher contrast replaces the colours of both."""
     kiosk = Kiosk(browser, service, size=SMALL_PHONE)
     page = kiosk.page
     page.wait_for_selector("#begin:enabled")
@@ -102,7 +102,7 @@ def cues_of(kiosk: Kiosk, stage: Stage, *codes: Code) -> list[Any]:
     return cues
 
 
-def test_shut_eyes_are_led_by_sound(browser: Any, service: Service) -> None:
+def test_prompts_for_shut_eyes_have_sound(browser: Any, service: Service) -> None:
     """The prompt to close the eyes has a tone and a vibration, and so has the next prompt.
 
     Reduced motion turns the vibration off.
@@ -122,7 +122,7 @@ def test_shut_eyes_are_led_by_sound(browser: Any, service: Service) -> None:
 
 
 def test_sound_can_be_turned_off(browser: Any, service: Service) -> None:
-    """Neither tones nor vibrations."""
+    """There are neither tones nor vibrations then."""
     kiosk = Kiosk(browser, service, "?sound=0", SMALL_PHONE, script=RECORD_CUES)
     stage = Stage(kiosk.page)
     kiosk.start()
@@ -138,8 +138,8 @@ RECORD_CAMERA = """
 """
 
 
-def test_a_text_is_accepted_before_the_camera_starts(browser: Any, service: Service) -> None:
-    """In the page's language; version and time go with CONNECT; the next person is asked again.
+def test_consent_is_given_before_the_camera_starts(browser: Any, service: Service) -> None:
+    """It is in the page's language; CONNECT has version and time; the next person is asked again.
 
     A page that shows an old version is refused: it loads the current one and shows that.
     """
@@ -195,7 +195,7 @@ def test_a_text_is_accepted_before_the_camera_starts(browser: Any, service: Serv
     assert 0 <= age < 600
     page.click("#cancel")
     kiosk.start()
-    page.wait_for_selector("[data-screen=consent]")  # the next person has not accepted it
+    page.wait_for_selector("[data-screen=consent]")  # the next person has not consented
     page.close()
 
 

@@ -1,4 +1,4 @@
-"""The build and the npm package: what is in them, types, and applications made with the package."""
+"""The build and the npm package: contents, types, and applications built with the package."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SPY = """
         sockets.filter((socket) => socket.readyState < 2).length,
     ];
 """
-"""Counts connections and cameras: made since the start, and open now; holds a camera back."""
+"""Counts connections and cameras, in total and open now; can delay a camera."""
 
 CONNECTS = """sockets.filter((socket) => socket.connect).map(
     ({connect}) => [connect["start-token"], connect.client.mode])"""
@@ -72,7 +72,7 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def link_packages(folder: Path, *left_out: str) -> None:
-    """Let a folder find the packages that are installed for the kiosk."""
+    """Link the packages installed for the kiosk into a folder."""
     modules = folder / "node_modules"
     modules.mkdir(exist_ok=True)
     for package in (KIOSK / "node_modules").iterdir():
@@ -82,7 +82,7 @@ def link_packages(folder: Path, *left_out: str) -> None:
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, made from a copy of the sources; skips where npm is not installed."""
+    """The package, made from a copy of the sources; tests skip if npm is not installed."""
     if shutil.which("npm") is None or not (KIOSK / "node_modules" / "vite").is_dir():
         pytest.skip("npm or kiosk/node_modules is missing: install Node.js and run 'make kiosk'")
     folder = tmp_path_factory.mktemp("package") / "kiosk"
@@ -97,13 +97,13 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with three applications that has installed the package."""
+    """A folder with three applications in which the package is installed."""
     folder = tmp_path_factory.mktemp("app") / "apps"
     shutil.copytree(APPS, folder)
     offline = ("--offline", "--legacy-peer-deps", "--no-audit", "--no-fund", "--ignore-scripts")
     done = run("npm", "install", *offline, "--silent", str(packed), cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    link_packages(folder, ".package-lock.json")  # npm's note of what it has installed
+    link_packages(folder, ".package-lock.json")  # npm's list of installed packages
     return folder
 
 
@@ -119,7 +119,7 @@ def service(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield started
 
 
-def test_the_package_has_what_it_names_and_no_more(packed: Path) -> None:
+def test_the_package_has_exactly_its_exports(packed: Path) -> None:
     """Every export exists; there are no dependencies, sources or detector in it."""
     with tarfile.open(packed) as archive:
         names = {name.removeprefix("package/") for name in archive.getnames()}
@@ -145,15 +145,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_dist_is_a_fresh_build(packed: Path) -> None:
-    """Without Node.js the page is the same: each committed file equals a fresh build."""
+    """Each committed file equals a fresh build, so a page built without Node.js is the same."""
     fresh, committed = contents(packed.parent / "dist"), contents(KIOSK / "dist")
     assert sorted(fresh) == sorted(committed)
     changed = [name for name, data in fresh.items() if committed[name] != data]
     assert changed == [], "run 'make kiosk' and commit kiosk/dist"
 
 
-def test_the_types_hold(app: Path) -> None:
-    """TypeScript accepts right calls and no wrong ones."""
+def test_the_types_are_checked(app: Path) -> None:
+    """TypeScript accepts correct calls and rejects wrong ones."""
     checked = run("node", "node_modules/typescript/bin/tsc", cwd=app)
     assert checked.returncode == 0, checked.stdout
 
@@ -164,8 +164,8 @@ def test_an_application_gets_a_token(
 ) -> None:
     """A page, React's component and the custom element in Vue, each built from the package.
 
-    React's strict mode mounts twice and opens one session. A check that is unmounted turns its
-    camera off, and the one that takes its place gets the verdict.
+    React's strict mode mounts twice and opens one session. An unmounted check turns its camera off,
+    and its replacement gets the verdict.
     """
     page = browser.new_page(viewport={"width": 640, "height": 640}, locale="en-US")
     page.add_init_script(SPY)
@@ -181,7 +181,7 @@ def test_an_application_gets_a_token(
         assert page.evaluate("counts()") == [*made, 1, 1]
     icon_width, gap = page.evaluate(LAYOUT)
     assert 0 < icon_width < 200
-    assert gap >= 0, "the text lies on the icon"
+    assert gap >= 0, "the text overlaps the icon"
     shoot(page, f"app-{name}")
     stamps.show(filmed_jpeg(1, LIVE))
     until(lambda: page.evaluate("recorded.verdict ?? recorded.error"))
@@ -196,7 +196,7 @@ def test_an_application_gets_a_token(
 
 
 def test_the_element_follows_its_attributes(service: Service, browser: Any) -> None:
-    """A wrong address is an error and shown; the right one starts again; removal ends all."""
+    """A wrong address shows an error, the right one restarts the check, and removal ends it."""
     page = browser.new_page()
     page.add_init_script(SPY)
     page.goto(f"http://127.0.0.1:{service.port}/vue.html")
@@ -217,7 +217,7 @@ def test_the_element_follows_its_attributes(service: Service, browser: Any) -> N
 
 
 def test_the_element_keeps_earlier_properties(service: Service, browser: Any) -> None:
-    """A page may set them before the module is loaded; a start token may be among the options."""
+    """A page may set them before the module is loaded; options may include a start token."""
     page = browser.new_page()
     page.add_init_script(SPY)
     page.goto(f"http://127.0.0.1:{service.port}/setup")
@@ -237,7 +237,7 @@ def test_the_element_keeps_earlier_properties(service: Service, browser: Any) ->
 
 
 def test_a_late_camera_does_not_disturb_the_next_check(service: Service, browser: Any) -> None:
-    """The camera of an ended check comes while the next one runs: it is turned off, no more."""
+    """The camera of an ended check arrives while the next one runs, and is only turned off."""
     page = browser.new_page()
     page.add_init_script(SPY + "window.gate = new Promise((open) => { window.openGate = open; });")
     page.goto(f"http://127.0.0.1:{service.port}/vue.html")
@@ -257,6 +257,6 @@ def wait_for_hint(page: Any) -> None:
 
 
 def test_the_library_is_small() -> None:
-    """Packed, each module stays below its budget."""
+    """Compressed, each module stays within its budget."""
     for module, budget in BUDGETS.items():
         assert len(gzip.compress((KIOSK / "dist" / module).read_bytes())) < budget, module

@@ -1,4 +1,4 @@
-"""The kiosk page with real models: a person before a browser's camera up to the token."""
+"""The kiosk page with real models: a person before a browser's camera, up to the token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ isEnabled = 1
 def test_a_person_follows_the_hints_to_a_token(
     service: Service, person: Person, tmp_path: Path
 ) -> None:
-    """Each fault brings its own hint in turn; then the token verifies and holds the best shot."""
+    """Each mistake gets its own hint in turn; the token verifies and has the best shot."""
     camera = FakeCamera(tmp_path / "camera.mjpeg", person.render_jpeg(FAULTS[0][0]))
     with browsing(camera) as browser:
         kiosk = Kiosk(browser, service)

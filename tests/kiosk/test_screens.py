@@ -1,4 +1,4 @@
-"""The page as people meet it: keyboards, screen readers, languages, and screens of all sizes."""
+"""The page for people: keyboards, screen readers, languages, and screens of all sizes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNPLUG = """() => {
   const [track] = document.querySelector("video").srcObject.getVideoTracks();
   track.dispatchEvent(new Event("ended"));
 }"""
-"""Ends the check as a camera does whose cable is pulled."""
+"""Ends the check like an unplugged camera."""
 
 
 RECORD_FRAMES = """() => {
@@ -60,15 +60,14 @@ HINT_BY_PLACE = {
     15: "up",
     11: "checking",
 }
-"""Nine places (``PLACES``). Each hint differs from the one before, so that it cannot be its rest.
-
+"""Nine places (``PLACES``). Each hint differs from the previous one, so a stale one is detected.
 In a corner the face is further out sideways than up or down, in widths and heights of the oval.
 """
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> None:
-    """On each size nothing stands outside; from kiosks on, a hint is read from afar."""
+def test_every_screen_shows_everything(browser: Any, service: Service, name: str) -> None:
+    """At each size nothing is cut off; from kiosk size on, a hint is readable from a distance."""
     kiosk = Kiosk(browser, service, f"?lang={LANGUAGES_BY_SIZE[name]}", SIZES[name])
     kiosk.page.wait_for_selector("#begin:enabled")
     assert kiosk.page.get_attribute("html", "lang") == LANGUAGES_BY_SIZE[name]
@@ -85,8 +84,8 @@ def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> No
     kiosk.page.close()
 
 
-def test_refused_liveness_is_not_called_good(browser: Any, service: Service) -> None:
-    """A person whose pictures are not judged live sees that they are checked, then what helps."""
+def test_refused_liveness_is_not_shown_as_good(browser: Any, service: Service) -> None:
+    """A person whose frames are not judged live sees that they are checked, then what helps."""
     kiosk = Kiosk(browser, service, "?advice=2", SIZES["phone"])
     kiosk.page.evaluate(
         """() => {
@@ -110,9 +109,9 @@ def test_refused_liveness_is_not_called_good(browser: Any, service: Service) -> 
 def test_the_oval_is_green_only_around_a_face(
     browser: Any, service: Service, stamps: FakeCamera
 ) -> None:
-    """A face beside the oval is led into it; the service, which would accept it, does not decide.
+    """A face beside the oval gets a hint into it, although the service would accept it.
 
-    What is sent is what is shown, in the same proportions, and the oval is in its middle.
+    The image is sent in the same proportions as shown, with the oval in its centre.
     """
     stamps.show(filmed_jpeg(12, 1))
     kiosk = Kiosk(browser, service, size=(900, 1400))
@@ -136,12 +135,14 @@ def test_the_oval_is_green_only_around_a_face(
     sent = kiosk.page.evaluate("window.frames_sent.length")
     until(lambda: kiosk.page.evaluate("window.frames_sent.length") > sent + 3)
     shapes = [wide / high for wide, high in kiosk.page.evaluate("window.frames_sent")]
-    assert max(shapes) / min(shapes) == pytest.approx(1, abs=0.02), "a longer text changes no frame"
+    assert max(shapes) / min(shapes) == pytest.approx(1, abs=0.02), (
+        "a longer text does not change the image"
+    )
     kiosk.page.close()
 
 
 def test_arabic_reads_from_the_right(browser: Any, service: Service, stamps: FakeCamera) -> None:
-    """All is on the screen, the footer begins at the right, and left remains left."""
+    """The whole text is on the screen, the footer starts at the right, and left remains left."""
     kiosk = Kiosk(browser, service, "?lang=ar", SIZES["small-phone"])
     kiosk.page.wait_for_selector("html[lang=ar][dir=rtl] #begin:enabled")
     assert kiosk.page.evaluate(OUTSIDE) == []
@@ -162,7 +163,9 @@ def test_arabic_reads_from_the_right(browser: Any, service: Service, stamps: Fak
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("ar", "light"), ("ru", "light")])
-def test_no_serious_barrier(browser: Any, service: Service, language: str, theme: str) -> None:
+def test_no_serious_accessibility_problem(
+    browser: Any, service: Service, language: str, theme: str
+) -> None:
     """axe-core finds nothing serious on the first, the middle and the last screen of each kind."""
     kiosk = Kiosk(browser, service, f"?lang={language}&theme={theme}")
     page, stage = kiosk.page, Stage(kiosk.page)
@@ -188,7 +191,7 @@ def test_no_serious_barrier(browser: Any, service: Service, language: str, theme
 
 
 def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
-    """The language list changes all words, also in a check, and the page remembers it."""
+    """The language list changes all texts, even during a check, and the page remembers it."""
     kiosk = Kiosk(browser, service)
     kiosk.start()
     kiosk.wait_hint("checking")
@@ -199,7 +202,7 @@ def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
     kiosk.page.close()
 
 
-def test_the_keyboard_is_enough(browser: Any, service: Service) -> None:
+def test_the_page_works_with_the_keyboard_alone(browser: Any, service: Service) -> None:
     """Tab and Enter start a check, arrows zoom, Escape ends it, and the focus follows."""
     kiosk = Kiosk(browser, service, size=SIZES["landscape"])
     page = kiosk.page
@@ -219,8 +222,8 @@ def test_the_keyboard_is_enough(browser: Any, service: Service) -> None:
     page.close()
 
 
-def test_a_screen_reader_hears_the_hint(browser: Any, service: Service) -> None:
-    """The hint is in a polite live region, and pictures are not read."""
+def test_a_screen_reader_announces_the_hint(browser: Any, service: Service) -> None:
+    """The hint is in a polite live region, and images are not announced."""
     kiosk = Kiosk(browser, service)
     kiosk.start()
     kiosk.wait_hint("checking")
@@ -231,8 +234,11 @@ def test_a_screen_reader_hears_the_hint(browser: Any, service: Service) -> None:
     kiosk.page.close()
 
 
-def test_less_motion_on_request(browser: Any, service: Service) -> None:
-    """Nothing moves when the system asks for reduced motion; else all waits have a moving ring."""
+def test_reduced_motion_is_respected(browser: Any, service: Service) -> None:
+    """Nothing moves if the system asks for reduced motion.
+
+    Otherwise all waits have a moving ring.
+    """
     kiosk = Kiosk(browser, service)
     kiosk.page.emulate_media(reduced_motion="reduce")
     kiosk.start()
@@ -259,7 +265,7 @@ def test_another_camera_may_be_chosen(browser: Any, service: Service) -> None:
 
 
 def test_the_last_chosen_language_counts(browser: Any, service: Service) -> None:
-    """Words that come late, over a slow network, do not take the place of those chosen since."""
+    """Texts that arrive late, over a slow network, do not replace those chosen since."""
     kiosk = Kiosk(browser, service)
     held: list[Any] = []
     kiosk.page.route("**/texts/es.json", lambda route: held.append(route))
@@ -276,8 +282,8 @@ def test_the_last_chosen_language_counts(browser: Any, service: Service) -> None
     kiosk.page.close()
 
 
-def test_words_that_cannot_be_had(browser: Any, service: Service) -> None:
-    """English stands in, and says so to screen readers."""
+def test_missing_texts_are_replaced_by_english(browser: Any, service: Service) -> None:
+    """The page declares the language to screen readers."""
     kiosk = Kiosk(browser, service)
     kiosk.page.route("**/texts/es.json", lambda route: route.abort())
     with kiosk.page.expect_event("requestfailed"):
@@ -294,8 +300,8 @@ QUICK_TIMEOUTS = """
 """
 
 
-def test_words_that_never_come_delay_no_check(browser: Any, service: Service) -> None:
-    """A check can be begun, though the service does not answer for the words."""
+def test_texts_that_never_arrive_delay_no_check(browser: Any, service: Service) -> None:
+    """A check can be started although the service does not answer the request for them."""
     page = browser.new_page()
     page.add_init_script(QUICK_TIMEOUTS)
     page.route("**/texts/es.json", lambda route: None)
@@ -306,7 +312,7 @@ def test_words_that_never_come_delay_no_check(browser: Any, service: Service) ->
 
 
 def test_the_last_screen_changes_its_language_too(browser: Any, service: Service) -> None:
-    """The outcome is in the language that is chosen then; the longest fits a wide screen."""
+    """The outcome is shown in the language chosen then; the longest text fits a wide screen."""
     kiosk = Kiosk(browser, service, size=SIZES["landscape"])
     stage = Stage(kiosk.page)
     kiosk.start()

@@ -1,4 +1,4 @@
-"""The library sends no picture twice, and smaller ones while answers come late."""
+"""The library sends no image twice, and smaller ones while answers are slow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LATE, LIVE = 1, 30
 
 
 class FrozenCamera(FakeCamera):
-    """A camera whose driver delivers the same picture again and again."""
+    """A camera whose driver delivers the same image repeatedly."""
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
@@ -25,7 +25,7 @@ class FrozenCamera(FakeCamera):
 
 
 class LateBackend(FilmedBackend):
-    """Answers as late as frames do on a slow line."""
+    """Answers as late as on a slow line."""
 
     def detect(self, image: Image) -> list[Face]:
         found = super().detect(image)
@@ -44,11 +44,11 @@ WebSocket.prototype.send = function (data) {
   return send.call(this, data);
 }}
 """
-"""Notes each picture that the page sends."""
+"""Records each image that the page sends."""
 
 
-def test_pictures_shrink_while_answers_come_late(tmp_path: Path) -> None:
-    """The first ones are whole; those after the late answers have fewer pixels and bytes."""
+def test_images_shrink_while_answers_are_slow(tmp_path: Path) -> None:
+    """The first ones have full size; those after slow answers have fewer pixels and bytes."""
     camera = FakeCamera(tmp_path / "camera.mjpeg", filmed_jpeg(1, LATE))
     with filming(worker_settings=LATE_SETTINGS) as service, browsing(camera) as browser:
         kiosk = Kiosk(browser, service, size=(540, 960))
@@ -64,8 +64,8 @@ def frames_received(service: Service) -> int:
     return count
 
 
-def test_no_picture_is_sent_twice(service: Service, tmp_path: Path) -> None:
-    """The service, which refuses repetitions, gets each picture once; a new one is sent at once."""
+def test_no_image_is_sent_twice(service: Service, tmp_path: Path) -> None:
+    """The service, which refuses copies, gets each image once; a new one is sent at once."""
     camera = FrozenCamera(tmp_path / "camera.mjpeg", filmed_jpeg(1, 1))
     before = frames_received(service)
 

@@ -1,4 +1,4 @@
-"""The operator's page: live charts of what the service does."""
+"""The operator's page: live charts of the service."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def service() -> Iterator[Service]:
 
 
 def points(page: Any, chart: str) -> list[float]:
-    """Heights of the first line of a chart above its lowest point."""
+    """Heights of a chart's first line above its lowest point."""
     line = page.get_attribute(f"#{chart} path", "d") or ""
     heights = [float(height) for height in re.findall(r",([\d.]+)", line)]
     return [max(heights) - height for height in heights]
 
 
 def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: FakeCamera) -> None:
-    """A check in another window shows in the charts, its refusals by name, the workers by state."""
+    """The charts show a check in another window, its refusals by name, and the workers by state."""
     kiosk = Kiosk(browser, service)
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
     faults = faults_of(page)
@@ -65,8 +65,8 @@ def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: F
     assert faults == []
 
 
-def test_the_page_says_when_the_service_is_silent(service: Service, browser: Any) -> None:
-    """Old numbers must not pass for new ones: the fault is on the screen, and goes again."""
+def test_an_unresponsive_service_is_reported(service: Service, browser: Any) -> None:
+    """Old numbers must not pass for new ones: the error is shown, and disappears afterwards."""
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{service.port}/status")
     until(lambda: page.inner_text("#uptime") != "-")
@@ -76,8 +76,8 @@ def test_the_page_says_when_the_service_is_silent(service: Service, browser: Any
     page.wait_for_selector("#fault:empty", state="attached")
 
 
-def test_a_slow_answer_is_waited_for(service: Service, browser: Any) -> None:
-    """Questions do not overtake each other: late answers would mix up the charts."""
+def test_requests_do_not_overtake_each_other(service: Service, browser: Any) -> None:
+    """The page waits for a slow answer; late answers would mix up the charts."""
     page = browser.new_page()
     page.route("**/statistics", lambda route: None)
     page.add_init_script(COUNT_FETCHES)
@@ -89,7 +89,7 @@ def test_a_slow_answer_is_waited_for(service: Service, browser: Any) -> None:
 
 
 def test_a_client_of_a_proxy_is_refused(service: Service) -> None:
-    """The page answers to this machine alone."""
+    """The page is served only to this machine."""
     url = f"http://127.0.0.1:{service.port}/status"
     assert httpx.get(url, trust_env=False).status_code == 200
     forwarded = httpx.get(url, headers={"X-Forwarded-For": "203.0.113.9"}, trust_env=False)
@@ -97,7 +97,7 @@ def test_a_client_of_a_proxy_is_refused(service: Service) -> None:
 
 
 def test_every_failed_check_has_its_name(service: Service, browser: Any) -> None:
-    """A code that asks nothing of a person is not called good; one unknown has no name."""
+    """A code without a prompt is not shown as good; an unknown one has no name."""
     page = browser.new_page()
     asked: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The page below a path of another site, through the nginx of docs/browser.md."""
+"""The page under a path of another site, through the nginx configuration of docs/browser.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIVE = 30
 
 
 def location(port: int) -> str:
-    """The example's block, before a service at a port."""
+    """The example's block, for a service at a port."""
     (example,) = re.findall(
         r"```nginx\n(.*?)```", (ROOT / "docs/browser.md").read_text(), re.DOTALL
     )
@@ -37,10 +37,10 @@ def service() -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("query", ["", "?lang=es"])
-def test_a_page_below_a_path_connects_below_it(
+def test_a_page_under_a_path_connects_under_it(
     service: Service, browser: Any, stamps: FakeCamera, tmp_path: Path, query: str
 ) -> None:
-    """A check from start to end; nothing is asked for outside of the path."""
+    """A whole check runs, and no request leaves the path."""
     stamps.show(filmed_jpeg(1, LIVE))
     with nginx_site(tmp_path, location(service.port)) as port:
         site = Service(port, service.directory, service.process)

@@ -1,4 +1,4 @@
-"""A page that knows only the documented interface of LUNA PASS 1.x works unchanged."""
+"""A page that uses only the documented interface of LUNA PASS 1.x works unchanged."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def page(service: Service, browser: Any, stamps: FakeCamera) -> Iterator[Any]:
-    """The integrator's page in a browser, before a picture that is not live."""
+    """The integrator's page in a browser, before an image that is not live."""
     opened = browser.new_page()
     opened.goto(f"http://127.0.0.1:{service.port}/wrapper.html")
     yield opened
     opened.close()
 
 
-def begin(page: Any, service: Service, **more: Any) -> None:
-    """Start a run; what it resolves or rejects to is left in the page."""
+def start(page: Any, service: Service, **more: Any) -> None:
+    """Start a run; its result or error is stored in the page."""
     page.evaluate(
         """([url, more]) => {
             window.outcome = undefined;
@@ -54,7 +54,7 @@ def begin(page: Any, service: Service, **more: Any) -> None:
 
 
 def statuses(page: Any, least: int) -> list[dict[str, Any]]:
-    """Wait for frame statuses; those that came."""
+    """Wait for frame statuses and return them."""
 
     def enough() -> bool:
         assert (ended := page.evaluate("window.outcome")) is None, ended
@@ -75,9 +75,12 @@ def outcome(page: Any) -> dict[str, Any]:
 def test_the_documented_interface(
     page: Any, service: Service, stamps: FakeCamera, mimetype: str
 ) -> None:
-    """Statuses arrive in their shape, then ``{isOk, jwt}`` with a token that verifies."""
+    """Statuses have the documented form.
+
+    Then ``{isOk, jwt}`` follows with a token that verifies.
+    """
     faults = faults_of(page)
-    begin(page, service, image={"mimetype": mimetype, "quality": 0.95})
+    start(page, service, image={"mimetype": mimetype, "quality": 0.95})
     statuses(page, 3)
     assert page.evaluate("window.videos") == 1
     assert page.inner_text(".lp-words") == "Go on"
@@ -96,15 +99,15 @@ def test_the_documented_interface(
 
 
 def test_operator_mode_is_not_mirrored(page: Any, service: Service) -> None:
-    """What another person films is shown as it is."""
-    begin(page, service, mode="operator")
+    """Images filmed by another person are not mirrored."""
+    start(page, service, mode="operator")
     statuses(page, 1)
     assert page.eval_on_selector("video", "(video) => new DOMMatrix(video.style.transform).a") > 0
 
 
 def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> None:
     """However short the interval, the service never has to drop a frame for a newer one."""
-    begin(page, service, requestInterval=1)
+    start(page, service, requestInterval=1)
     seen = statuses(page, 12)
     assert not [status for status in seen if REPEATED in status["errors"]]
     dropped = service.get("/statistics").json()["frames"]["dropped"]
@@ -113,12 +116,12 @@ def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> No
 
 def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> None:
     """With the id of a session of the same tab, the reloaded page continues that session."""
-    begin(page, service)
+    start(page, service)
     statuses(page, 2)
     (key,) = page.evaluate("Object.keys(sessionStorage)")
     page.reload()
     before = service.get("/statistics").json()["sessions"]["open"]
-    begin(page, service, **{"session-id": key.removeprefix("lunapass:")})
+    start(page, service, **{"session-id": key.removeprefix("lunapass:")})
     statuses(page, 1)
     assert page.evaluate("Object.keys(sessionStorage)") == [key]
     assert service.get("/statistics").json()["sessions"]["open"] == before
@@ -135,7 +138,7 @@ def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> 
     ],
 )
 def test_each_misuse_has_its_code(page: Any, call: str, code: str | None) -> None:
-    """Faults are typed, and none of them hangs."""
+    """Errors are typed, and no call hangs."""
     found = page.evaluate(
         f"async () => {{ try {{ await {call}; }} catch (error) {{ return error.code; }} }}"
     )
@@ -143,7 +146,7 @@ def test_each_misuse_has_its_code(page: Any, call: str, code: str | None) -> Non
 
 
 def test_a_page_without_https_gets_the_reason(page: Any, service: Service) -> None:
-    """Where the browser gives no camera at all, the reason is named."""
+    """If the browser offers no camera at all, the error says why."""
     code = page.evaluate(
         """async () => {
             Object.defineProperty(window, "isSecureContext", {value: false});
@@ -155,7 +158,7 @@ def test_a_page_without_https_gets_the_reason(page: Any, service: Service) -> No
 
 
 def test_the_renderer_has_its_style_in_a_shadow_root(page: Any) -> None:
-    """A custom element's shadow root takes no styles from the document."""
+    """The document's styles do not apply in a custom element's shadow root."""
     look = page.evaluate(
         """async () => {
             const host = document.body.appendChild(document.createElement("div"));
@@ -169,9 +172,9 @@ def test_the_renderer_has_its_style_in_a_shadow_root(page: Any) -> None:
     assert look == ["absolute", 1]
 
 
-def test_a_page_of_another_origin_learns_what_to_set(browser: Any, service: Service) -> None:
-    """After one attempt, not after half a minute of them: its origin and the setting are named."""
-    context = browser.new_context(bypass_csp=True)  # the page's policy allows its own service only
+def test_a_page_of_another_origin_is_told_what_to_set(browser: Any, service: Service) -> None:
+    """The error names origin and setting, after one attempt instead of half a minute of them."""
+    context = browser.new_context(bypass_csp=True)  # the page's policy allows only its own service
     opened = context.new_page()
     opened.goto(f"http://localhost:{service.port}/wrapper.html")
     found = opened.evaluate(
