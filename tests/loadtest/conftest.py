@@ -1,4 +1,4 @@
-"""A measuring backend and a synthetic person on the real models, and frames without any."""
+"""Fixtures: the real backend, a synthetic person fitted to it, and frames without either."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ See = Callable[[Look], Seen]
 
 @pytest.fixture(scope="session")
 def see(backend: OnnxBackend, person: Person) -> See:
-    """Renders a look and finds the one face in it."""
+    """Render a look and find the one face in it."""
 
     def seen(look: Look) -> Seen:
         image = person.render(look)
@@ -63,7 +63,7 @@ def see(backend: OnnxBackend, person: Person) -> See:
 
 @pytest.fixture(scope="session")
 def pose_of(backend: OnnxBackend, see: See) -> Callable[[Look], HeadPose]:
-    """Measures the angles of a rendered look, relative to the neutral look's."""
+    """Measure the angles of a rendered look, relative to the neutral look's."""
 
     def measured(look: Look) -> HeadPose:
         return backend.head_pose(*see(look))
@@ -79,5 +79,5 @@ def pose_of(backend: OnnxBackend, see: See) -> Callable[[Look], HeadPose]:
 
 @pytest.fixture(scope="session")
 def gallery() -> Gallery:
-    """Texts in place of frames, which name their looks."""
+    """Texts in place of frames; each names its look."""
     return Gallery.render(lambda look: repr(look).encode())

@@ -1,4 +1,4 @@
-"""The search for capacity, on services whose capacity is known."""
+"""The search for capacity, on services of known capacity."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ async def test_it_is_found_to_the_precision(capacity: int) -> None:
     assert len(tried) <= 16
 
 
-async def test_a_capacity_of_zero_is_none() -> None:
+async def test_a_capacity_of_zero_is_found() -> None:
     """The result may be zero."""
     assert largest_good(await found(0)) is None
 
 
-async def test_the_search_ends_at_the_most() -> None:
-    """The search ends at the largest size to try."""
+async def test_the_search_ends_at_the_largest_size() -> None:
+    """It never tries a larger one."""
     tried = await found(10_000, most=64)
     assert size(tried) == 64
 
@@ -78,14 +78,14 @@ def test_frames_that_were_not_judged_are_late() -> None:
     assert not judge(5, seen, 0.2, seconds=1).good
 
 
-def test_frames_of_a_line_that_the_person_cut_are_not() -> None:
+def test_frames_of_a_connection_cut_by_the_person_are_not_late() -> None:
     """Frames after the verdict or a cut connection could not be answered."""
     seen = tally(0.1)
     seen.dropped[CUT] = 20
     assert judge(5, seen, 0.2, seconds=1).good
 
 
-def test_what_was_tried_is_written(tmp_path: Path) -> None:
+def test_the_probes_are_written(tmp_path: Path) -> None:
     """The result is valid JSON, without infinity."""
     tried = [TriedSize(4, 0.05, {}, True, 20.0), TriedSize(8, math.inf, {"session.full": 2}, False)]
     file = write(tried, Plan("ws://h/ws"), 0.2, tmp_path / "new")

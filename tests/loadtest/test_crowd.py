@@ -1,4 +1,4 @@
-"""A crowd: a person who is not at a kiosk has not failed, and every end is counted."""
+"""A crowd of people: absence from a kiosk is no failure, and every end is counted."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_session_without_final_answer_fails(
 
 
 @pytest.mark.parametrize("arrivals", [False, True])
-async def test_a_crowd_that_is_stopped_says_good_bye(
+async def test_a_stopped_crowd_disconnects(
     gallery: Gallery, capsys: pytest.CaptureFixture[str], arrivals: bool
 ) -> None:
     """SIGTERM ends the run early, without a failure."""
@@ -113,10 +113,10 @@ async def test_a_crowd_ends_with_its_parent(
             await asyncio.wait_for(crowd.run(), 60)
 
 
-async def test_each_session_begins_with_its_own_start_token_and_consent(
+async def test_each_session_starts_with_its_own_start_token_and_consent(
     gallery: Gallery, tmp_path: Path
 ) -> None:
-    """The service accepts each token once, also one that another session would need."""
+    """The service accepts each token once, even if another session needs it."""
     config = tmp_path / "config.toml"
     config.write_text(f'[MIDDLEWARES.REQUEST.StartToken]\nisEnabled = 1\nargs.key = "{"s" * 32}"\n')
     clock = SettableClock(time.time() - 60)

@@ -1,4 +1,4 @@
-"""A gallery: the nearest frame, kept in a file."""
+"""A gallery returns the nearest frame, and can be stored in a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.stamp import read_stamp, stamped_jpeg
 
 
 def named() -> Gallery:
-    """A gallery whose frames are the looks in words."""
+    """A gallery whose frames are texts that name the looks."""
     return Gallery.render(lambda look: repr(look).encode())
 
 
@@ -44,7 +44,7 @@ def test_holding_still_moves_a_little() -> None:
     assert len(shown) > 2
 
 
-def test_a_file_keeps_it(tmp_path: Path) -> None:
+def test_a_gallery_survives_a_round_trip(tmp_path: Path) -> None:
     """A saved gallery is loaded unchanged."""
     gallery = named()
     gallery.save(tmp_path / "folder" / "gallery")
@@ -52,7 +52,7 @@ def test_a_file_keeps_it(tmp_path: Path) -> None:
     assert (again.looks, again.frames) == (gallery.looks, gallery.frames)
 
 
-def test_its_camera_shows_the_nearest_look_with_noise_of_its_own() -> None:
+def test_its_camera_adds_new_noise_to_the_nearest_look() -> None:
     """No two frames are equal."""
     numbers = {look: number for number, look in enumerate(looks(), 1)}
     camera = Gallery.render(lambda look: stamped_jpeg(1, numbers[look])).camera()
@@ -63,15 +63,15 @@ def test_its_camera_shows_the_nearest_look_with_noise_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not packed", b"\x93\x01\x90\x90", b"\x93\x09\x90\x90"])
-def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
-    """Any other content of the file is refused."""
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    """Any other content of the file is damage."""
     path = tmp_path / "gallery"
     path.write_bytes(content)
     with pytest.raises(ResourceError, match="gallery"):
         Gallery.load(path)
 
 
-def test_pictures_of_ones_own_are_shown_in_turn(tmp_path: Path) -> None:
+def test_custom_images_are_shown_in_turn(tmp_path: Path) -> None:
     """All given images are shown, selected by sway."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (tmp_path / name).write_bytes(name.encode())

@@ -20,8 +20,8 @@ def tally(*milliseconds: float, dropped: int = 0) -> CrowdTally:
     return found
 
 
-def test_a_limit_is_kept_or_not() -> None:
-    """The share of the frames that its name says must be answered within the time."""
+def test_a_run_meets_or_exceeds_a_limit() -> None:
+    """The share of frames in the limit's name must be answered within the time."""
     run = tally(*[50] * 95, *[500] * 5)
     assert Gate.parse("p90=100ms").failure(run) is None
     assert Gate.parse("p99=0.6s").failure(run) is None
@@ -31,8 +31,8 @@ def test_a_limit_is_kept_or_not() -> None:
     assert failure.startswith("p99 is ")
 
 
-def test_a_run_that_measured_nothing_fails() -> None:
-    """Neither frames that were not judged nor a run without frames keep a limit."""
+def test_a_run_without_measurements_fails() -> None:
+    """Frames that were not judged, or no frames at all, do not meet a limit."""
     gate = Gate.parse("p95=10s")
     assert "not judged" in (gate.failure(tally(50, dropped=50)) or "")
     assert "no frame" in (gate.failure(tally()) or "")
@@ -40,7 +40,7 @@ def test_a_run_that_measured_nothing_fails() -> None:
 
 @pytest.mark.parametrize("text", ["p95", "p95=200", "p96=1s", "p95<1s", "95=1s", "p95=-1s", ""])
 def test_other_forms_are_refused(text: str) -> None:
-    """The message names the form."""
+    """The message names the expected form."""
     with pytest.raises(ValueError, match="p95=200ms"):
         Gate.parse(text)
 

@@ -1,4 +1,4 @@
-"""A kiosk against a scripted service: it obeys, resumes, and no failure escapes the tally."""
+"""A kiosk against a scripted service: it obeys and resumes, and every failure is counted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_broken_connection_is_resumed_by_token(gallery: Gallery) -> None
     assert not tally.failed
 
 
-async def test_a_person_whose_connection_breaks_on_purpose_comes_back(gallery: Gallery) -> None:
+async def test_a_connection_broken_on_purpose_is_resumed(gallery: Gallery) -> None:
     """With ``breaks`` the kiosk itself breaks the connection during the session."""
     frames: list[int] = []
 
@@ -89,22 +89,22 @@ async def test_a_person_whose_connection_breaks_on_purpose_comes_back(gallery: G
     assert tally.counts["resumed"] == 1
     assert 1 <= len(frames) <= 8
     assert tally.counts["accepted"] == 1
-    assert set(+tally.dropped) <= {CUT, "ended"}  # nothing that the service would be blamed for
+    assert set(+tally.dropped) <= {CUT, "ended"}  # the service is not to blame
 
 
-async def test_an_impatient_person_says_good_bye(gallery: Gallery) -> None:
-    """A person who leaves is not a failure; the final answer is awaited."""
+async def test_an_impatient_person_disconnects(gallery: Gallery) -> None:
+    """Leaving is no failure, and the final answer is awaited."""
     async with service(say_farewell) as url:
         tally = await attend(url, gallery, fps=20.0, patience=0.3)
     assert tally.counts["left"] == 1
     assert not tally.failed
 
 
-async def test_a_stalled_service_is_charged_for_every_frame_it_held_up(gallery: Gallery) -> None:
+async def test_every_frame_delayed_by_a_stall_is_late(gallery: Gallery) -> None:
     """If the service stalls for a second, all frames due in it are late, not only one.
 
     A client that waited for the answer before the next frame would see one slow frame of thirty;
-    here a third of the frames lie within the stall.
+    here a third of the frames fall into the stall.
     """
     stall, fps, frames = 1.0, 20, 60
 
@@ -140,10 +140,8 @@ async def test_drops_are_counted_by_reason(gallery: Gallery) -> None:
 
 
 @pytest.mark.parametrize("limit", [10, math.inf])
-async def test_as_fast_as_answered_is_no_faster_than_allowed(
-    gallery: Gallery, limit: float
-) -> None:
-    """No frame is sent faster than the service's limit; without a limit there is no pause."""
+async def test_the_rate_limit_of_the_service_is_respected(gallery: Gallery, limit: float) -> None:
+    """Without a limit the kiosk sends as fast as it is answered."""
     arrived: list[float] = []
     clock = asyncio.get_running_loop().time
 

@@ -67,7 +67,7 @@ async def test_a_refused_upgrade_fails_with_its_status(gallery: Gallery) -> None
 
 
 async def test_a_missing_service_is_a_failure(gallery: Gallery) -> None:
-    """A service that is not running is a failure."""
+    """No service listens at the port."""
     tally = await attend("ws://127.0.0.1:9/ws", gallery)
     assert dict(tally.failed) == {"ConnectionRefusedError": 1}
 
@@ -95,10 +95,10 @@ CONNECTED = message(Command.CONNECTED, **GRANTED)
         (CONNECTED, message(Command.ERROR, [])),
     ],
 )
-async def test_what_is_not_the_protocol_fails_the_session(
+async def test_protocol_violations_fail_the_session(
     gallery: Gallery, first: str, answer: str
 ) -> None:
-    """Any other answer of a host is counted as a failure; every session is counted."""
+    """Any unexpected answer of a host is counted as a failure; every session is counted."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
         await socket.recv()
@@ -112,8 +112,11 @@ async def test_what_is_not_the_protocol_fails_the_session(
     assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
 
 
-async def test_frames_of_a_line_that_the_service_breaks_are_lost(gallery: Gallery) -> None:
-    """They count as later than all others; else a service that breaks connections looks fast."""
+async def test_frames_of_a_connection_broken_by_the_service_are_lost(gallery: Gallery) -> None:
+    """They count as later than all others.
+
+    Otherwise a service that breaks connections looks fast.
+    """
 
     async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
         await socket.recv()
@@ -133,7 +136,7 @@ async def test_frames_of_a_line_that_the_service_breaks_are_lost(gallery: Galler
     assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
 
 
-async def test_a_frame_that_no_worker_judged_is_not_judged(gallery: Gallery) -> None:
+async def test_code_2_counts_as_not_judged(gallery: Gallery) -> None:
     """A fast code 2 must not make a service without workers look good."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
@@ -150,10 +153,10 @@ async def test_a_frame_that_no_worker_judged_is_not_judged(gallery: Gallery) -> 
 
 
 @pytest.mark.parametrize("fps", [0.0, 20.0, 0.01])
-async def test_a_service_that_is_silent_fails(
+async def test_a_silent_service_is_a_failure(
     gallery: Gallery, fps: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The session fails, also if each frame waits for the previous answer."""
+    """The session fails even if each frame waits for the previous answer."""
     monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
     async with service(be_silent) as url:
         tally = await attend(url, gallery, fps=fps)
@@ -161,7 +164,7 @@ async def test_a_service_that_is_silent_fails(
     assert tally.dropped[LOST] == tally.counts["sent"] > 0
 
 
-async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
+async def test_the_number_of_reasons_is_limited(gallery: Gallery) -> None:
     """A host cannot add names to the tally."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
@@ -175,8 +178,8 @@ async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
     assert dict(tally.dropped) == {"other": 20}
 
 
-async def test_a_kiosk_rests_after_a_failure(gallery: Gallery) -> None:
-    """Also without think time; else an unreachable host is flooded."""
+async def test_a_kiosk_pauses_after_a_failure(gallery: Gallery) -> None:
+    """It does so even without think time; otherwise an unreachable host would be flooded."""
     tally, ended = CrowdTally(), asyncio.get_running_loop().time() + 0.5
     kiosk = Kiosk(
         Plan("ws://127.0.0.1:9/ws", think=0.0), without_noise(gallery), lambda: tally, seed=1

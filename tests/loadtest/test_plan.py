@@ -34,7 +34,7 @@ def test_a_soak_warms_up() -> None:
     assert [profile.level(at) for at in (0, 1, 2, 4, 99)] == [0, 10, 20, 40, 40]
 
 
-def test_a_plan_travels_as_text() -> None:
+def test_a_plan_survives_a_round_trip_as_text() -> None:
     """A client process gets the same plan."""
     plan = Plan(
         "ws://h/ws", LoadProfile("spike", 7, 8), arrivals=True, fps=0, patience=3, breaks=0.5

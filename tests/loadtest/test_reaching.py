@@ -1,4 +1,4 @@
-"""Before a load test: a service that cannot be reached is one line, a full one is no error."""
+"""Before a load test: an unreachable service is an error of one line, a full one is no error."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ async def test_a_service_is_reached() -> None:
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
-async def test_a_full_service_is_there(status: HTTPStatus) -> None:
-    """A full service is accepted: the run is to measure it."""
+async def test_a_full_service_is_accepted(status: HTTPStatus) -> None:
+    """The run is meant to measure it."""
     await reached(process_request=lambda connection, _: connection.respond(status, "full\n"))
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED])
-async def test_a_page_is_no_service(status: HTTPStatus) -> None:
+async def test_an_ordinary_page_is_refused(status: HTTPStatus) -> None:
     """The message has the status but not the password."""
     with pytest.raises(ResourceError, match=f"HTTP {status.value}") as caught:
         await reached(process_request=lambda connection, _: connection.respond(status, "page\n"))

@@ -1,4 +1,4 @@
-"""The report: memory that grows is seen, and JSON that programs can read."""
+"""The report detects growing memory and writes valid JSON."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def outcome(seconds: float, growth: float) -> LoadRun:
     return made
 
 
-def test_flat_memory_is_flat() -> None:
+def test_constant_memory_has_no_growth() -> None:
     """Growth is the last minute's memory over the third minute's."""
     assert memory_growth(outcome(600, 0.0)) == {"gateway": 1.0}
 
 
-def test_a_leak_is_seen() -> None:
+def test_a_leak_is_detected() -> None:
     """One percent of the initial size per minute is seven percent from the third to the last."""
     assert memory_growth(outcome(600, 0.01))["gateway"] == pytest.approx(1.068, abs=0.003)
 
 
-def test_a_short_run_says_nothing_of_memory() -> None:
+def test_a_short_run_reports_no_growth() -> None:
     """Caches and buffers are still filling."""
     assert memory_growth(outcome(120, 0.5)) == {}
 
@@ -57,7 +57,7 @@ def test_a_busy_process_is_reported_in_percent() -> None:
     assert {round(used) for _, used in percents} == {50}
 
 
-def test_what_was_too_late_is_still_json(tmp_path: Path) -> None:
+def test_an_infinite_latency_is_valid_json(tmp_path: Path) -> None:
     """JSON has no infinity; the value is a word instead."""
     data, page = write(outcome(5, 0.0), tmp_path)
     report = json.loads(data.read_text(), parse_constant=pytest.fail)
@@ -74,8 +74,8 @@ def test_a_password_stays_out_of_the_reports(tmp_path: Path) -> None:
         assert "h:1/ws" in file.read_text()
 
 
-def test_the_page_says_what_a_reader_has_to_know() -> None:
-    """The notes name a stopped run, late clients and missing metrics."""
+def test_the_page_has_notes_about_incomplete_runs() -> None:
+    """They name a stopped run, late clients and missing metrics."""
     made = outcome(5, 0.0)
     assert notes(made) == []
     made.stopped = True
@@ -87,14 +87,14 @@ def test_the_page_says_what_a_reader_has_to_know() -> None:
 
 
 def test_every_chart_has_the_same_seconds() -> None:
-    """Also the one whose values end before the run does."""
+    """This includes one whose values end before the run does."""
     made = outcome(10, 0.0)
     del made.watch.samples[4:]
     axes = set(re.findall(r'text-anchor="middle">([\d.]+)</text>', as_html(as_json(made))))
     assert axes == {"0", "2", "4", "6", "8", "10"}
 
 
-def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
+def test_late_metrics_cause_no_peak() -> None:
     """Processes report CPU time once a second; two readings may see no change, then a jump."""
     watch = Watch("ws://h:1/ws")
     watch.samples = [UsageSample(float(n), {"gateway": n // 2}) for n in range(60)]
@@ -108,7 +108,7 @@ def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
      "% of a core", "MB", "at most 5 kiosks", "one after each answer", "+6.8\u00a0%"],
 )  # fmt: skip
 def test_the_page_is_in_words_and_units(written: str) -> None:
-    """The page uses words instead of JSON names and bare code numbers."""
+    """It uses words instead of JSON names and bare code numbers."""
     made = outcome(600, 0.01)
     made.plan = dataclasses.replace(made.plan, fps=0.0)
     made.whole.codes[12] = 3
@@ -170,12 +170,12 @@ async def test_unreadable_metrics_are_reported(answer: str, trouble: str) -> Non
         ("wss://face.example/ws?x=1", "https://face.example/metrics"),
     ],
 )
-def test_metrics_are_beside_the_socket(url: str, address: str) -> None:
-    """On the same host, with or without TLS."""
+def test_the_metrics_url_follows_from_the_socket_url(url: str, address: str) -> None:
+    """It has the same host, with or without TLS."""
     assert metrics_address(url) == address
 
 
-def test_an_exposition_is_read() -> None:
+def test_metrics_are_parsed() -> None:
     """CPU time and memory are read by process; other series are ignored."""
     text = (
         "# TYPE lunapass_cpu_seconds_total counter\n"

@@ -1,4 +1,4 @@
-"""Gestures over time, and the actor who obeys prompts."""
+"""Gestures over time, and the actor who follows prompts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def play(actor: Actor, seconds: float, start: float = 0.0) -> list[Look]:
 
 
 def test_every_prompt_has_a_gesture() -> None:
-    """Every prompt has a gesture."""
+    """Each code that prompts an action is in the table."""
     assert set(GESTURES) == PROMPTS
 
 
@@ -30,7 +30,7 @@ def test_gesture_goes_out_and_back() -> None:
     assert 0 < TURN_LEFT.look(TURN_LEFT.out / 2).yaw < TURN_LEFT.peak.yaw
 
 
-def test_gesture_is_plain_outside_of_its_time() -> None:
+def test_a_gesture_is_neutral_outside_its_time() -> None:
     """The look is neutral before the start and after the end of a gesture."""
     assert BLINK.look(-1) == BLINK.look(99) == STRAIGHT.look(0) == Look()
 
@@ -43,7 +43,7 @@ def test_idle_actor_only_sways() -> None:
     assert {(look.left_eye_closed, look.mouth_open) for look in looks} == {(0, 0)}
 
 
-def test_seed_fixes_the_sway() -> None:
+def test_the_seed_determines_the_sway() -> None:
     """Equal seeds give equal motions, different ones do not."""
     assert play(Actor(3), 5) == play(Actor(3), 5) != play(Actor(4), 5)
 
@@ -120,8 +120,8 @@ def test_straight_prompt_ends_a_turn() -> None:
     assert abs(play(actor, 0.8, start=1.3)[-1].yaw) < 3
 
 
-def test_faults_are_no_prompts() -> None:
-    """Codes of failed checks are ignored."""
+def test_failed_checks_are_no_prompts() -> None:
+    """Their codes are ignored."""
     heedless, plain = Actor(), Actor()
     heedless.ask(Code.BLURRED)
     heedless.ask(12345)

@@ -1,4 +1,4 @@
-"""Tallies: nothing is lost when added up, and drops cannot make latency look better."""
+"""Tallies: sums are complete, and drops cannot improve the latency."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def test_no_frames_no_percentile() -> None:
 
 
 def test_all_dropped_is_never_in_time() -> None:
-    """A lost frame counts also for the smallest share."""
+    """A lost frame counts even for the smallest share."""
     assert filled([], dropped=3).percentile(0.01) == math.inf

@@ -20,7 +20,7 @@ def points(fitted: Portrait) -> Points:
 def test_lid_goes_from_upper_to_lower_edge(
     points: Points, closed: float, line: tuple[int, ...]
 ) -> None:
-    """The lid's edge is that of the upper lid when open, of the lower lid when closed."""
+    """An open lid's edge is that of the upper lid, a closed one's that of the lower lid."""
     assert lid_edge(LEFT_EYE, closed, points) == pytest.approx(points[list(line)])
 
 

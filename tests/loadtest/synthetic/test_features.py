@@ -32,7 +32,7 @@ def test_eye_lines_lie_one_below_the_other(eye: EyeOutline, fitted: Portrait) ->
 
 @pytest.mark.parametrize("eye", [LEFT_EYE, RIGHT_EYE], ids=["left", "right"])
 def test_eye_lines_run_to_the_right(eye: EyeOutline, fitted: Portrait) -> None:
-    """The points of the lids go from the picture's left to its right."""
+    """The points of the lids go from the image's left to its right."""
     for line in (eye.upper, eye.lower):
         assert (np.diff(fitted.mesh[list(line), 0]) > 0).all()
 
@@ -44,7 +44,7 @@ def test_own_left_eye_is_on_the_right(fitted: Portrait) -> None:
 
 
 def test_lips_face_each_other(fitted: Portrait) -> None:
-    """Points of equal place in the two lists are above one another."""
+    """Points at equal positions in the two lists are above one another."""
     upper, lower = (fitted.mesh[list(lip)] for lip in (UPPER_INNER_LIP, LOWER_INNER_LIP))
     width = np.ptp(upper[:, 0])
     assert np.abs(upper[:, 0] - lower[:, 0]).max() < 0.1 * width

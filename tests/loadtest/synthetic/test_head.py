@@ -15,7 +15,7 @@ HEIGHT_OF_EYES = np.array([1.0, 0.0, 0.0])
 
 
 def test_positive_yaw_points_the_nose_right() -> None:
-    """The person's own left is the picture's right."""
+    """The person's own left is the image's right."""
     assert (rotation(20, 0, 0) @ NOSE)[0] == pytest.approx(np.sin(np.radians(20)))
 
 
@@ -25,7 +25,7 @@ def test_positive_pitch_points_the_nose_up() -> None:
 
 
 def test_positive_roll_is_clockwise() -> None:
-    """What was on the right goes down, towards greater y."""
+    """Points on the right move down, towards greater y."""
     assert (rotation(0, 0, 20) @ HEIGHT_OF_EYES)[1] == pytest.approx(np.sin(np.radians(20)))
 
 
@@ -34,8 +34,8 @@ def head(fitted: Portrait) -> Head:
     return Head(fitted.mesh)
 
 
-def test_plain_look_moves_nothing(head: Head) -> None:
-    """With the neutral look no point moves."""
+def test_the_neutral_look_moves_nothing(head: Head) -> None:
+    """Every point stays in place."""
     assert head.moved(Look()) == pytest.approx(head.rest)
 
 

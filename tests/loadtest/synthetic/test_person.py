@@ -29,8 +29,8 @@ def rising(values: list[float]) -> bool:
     return all(first < second for first, second in pairwise(values))
 
 
-def test_plain_look_passes_every_check(backend: OnnxBackend, person: Person) -> None:
-    """The plain frame goes through all stages to liveness with the manual's thresholds."""
+def test_the_neutral_look_passes_every_check(backend: OnnxBackend, person: Person) -> None:
+    """The frame passes all stages up to liveness with the thresholds of LUNA PASS."""
     estimate = Estimator(backend, Rules()).estimate(person.render(Look()), Profile.PASSIVE)
     assert estimate.ok
     assert estimate.stage is Stage.LIVENESS
@@ -40,21 +40,21 @@ def test_plain_look_passes_every_check(backend: OnnxBackend, person: Person) -> 
     assert min(estimate.face.width, estimate.face.height) >= 200
 
 
-def test_yaw_comes_back(pose_of: PoseOf) -> None:
+def test_yaw_is_measured(pose_of: PoseOf) -> None:
     """Yaw up to 25 degrees is measured in order, with its sign, within 6 degrees."""
     seen = [pose_of(Look(yaw=yaw)).yaw for yaw in YAWS]
     assert rising(seen)
     assert seen == pytest.approx(YAWS, abs=6)
 
 
-def test_pitch_comes_back(pose_of: PoseOf) -> None:
+def test_pitch_is_measured(pose_of: PoseOf) -> None:
     """Pitch up to 20 degrees is measured in order, with its sign, within 6 degrees."""
     seen = [pose_of(Look(pitch=pitch)).pitch for pitch in PITCHES]
     assert rising(seen)
     assert seen == pytest.approx(PITCHES, abs=6)
 
 
-def test_roll_comes_back(pose_of: PoseOf) -> None:
+def test_roll_is_measured(pose_of: PoseOf) -> None:
     """Roll up to 25 degrees is measured in order, with its sign, within 6 degrees."""
     seen = [pose_of(Look(roll=roll)).roll for roll in YAWS]
     assert rising(seen)
@@ -93,21 +93,21 @@ def test_eyes_close_gradually(backend: OnnxBackend, see: See) -> None:
     assert rising(seen)
 
 
-def test_mouth_opens(backend: OnnxBackend, see: See) -> None:
-    """The score of an opened mouth rises with the opening, past the manual's threshold."""
+def test_an_opened_mouth_is_measured(backend: OnnxBackend, see: See) -> None:
+    """The score of an opened mouth rises with the opening, past the threshold of LUNA PASS."""
     scores = [backend.mouth(*see(Look(mouth_open=part))).opened for part in (0, 0.5, 1)]
     assert rising(scores)
     assert scores[0] <= 0.4 < scores[-1]
 
 
 def test_blur_lowers_sharpness(backend: OnnxBackend, see: See) -> None:
-    """The measure of sharpness falls with each added blur."""
+    """The measurement of sharpness falls with each added blur."""
     seen = [-backend.quality(*see(Look(blur=blur))).blur for blur in (1, 2, 4)]
     assert rising(seen)
 
 
 def test_brightness_moves_light_and_darkness(backend: OnnxBackend, see: See) -> None:
-    """Less light lowers the measure of darkness, more light lowers that of light."""
+    """Less light lowers the measurement of darkness, more light lowers that of light."""
     dark = [backend.quality(*see(Look(brightness=part))).darkness for part in (0.15, 0.3, 0.6)]
     light = [-backend.quality(*see(Look(brightness=part))).light for part in (1, 1.3, 1.6)]
     assert rising(dark)
@@ -130,17 +130,17 @@ def test_rendering_is_deterministic(fitted: Portrait) -> None:
 
 
 def test_border_is_fixed(person: Person) -> None:
-    """A turning head leaves the outermost columns of the frame as they are."""
+    """A turning head leaves the outermost columns of the frame unchanged."""
     plain, turned = person.render(Look()), person.render(Look(yaw=20, pitch=10))
     assert np.array_equal(plain[:, :16], turned[:, :16])
     assert np.array_equal(plain[:, -16:], turned[:, -16:])
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 640), (1280, 720)])
-def test_size_is_the_asked_one(
+def test_frames_have_the_requested_size(
     backend: OnnxBackend, fitted: Portrait, size: tuple[int, int]
 ) -> None:
-    """Frames have the asked size and show the face in proportion to it, off the borders."""
+    """The face is shown in proportion to it, off the borders."""
     frame = Person(fitted, size).render(Look())
     assert frame.shape == (size[1], size[0], 3)
     assert frame.dtype == np.uint8
@@ -170,8 +170,8 @@ def test_expression_changes_its_own_part_only(person: Person, name: str) -> None
 
 @pytest.mark.media
 @pytest.mark.parametrize("name", ["obama.jpg", "stock-emotions-a-1.jpg", "stock-emotions-a-3.jpg"])
-def test_other_portraits_act_as_well(backend: OnnxBackend, media: Path, name: str) -> None:
-    """Any frontal portrait with plain eyes turns to the asked side, nods and shuts its eyes."""
+def test_other_portraits_act_correctly(backend: OnnxBackend, media: Path, name: str) -> None:
+    """Any frontal portrait with visible eyes turns to the right side, nods and shuts its eyes."""
     image = cv2.imread(str(media / "stills" / name))
     assert image is not None
     other = Person(fitted_to(np.asarray(image, np.uint8), backend))

@@ -1,4 +1,4 @@
-"""Portraits: what they accept."""
+"""Portraits: which input they accept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_wrong_shapes_are_refused(image: np.ndarray, mesh: np.ndarray) -> None:
 
 
 def test_astronaut_is_blue_green_red() -> None:
-    """The default picture comes in the order of all pictures here: her suit is orange."""
+    """The default picture has the channel order of all images here: her suit is orange."""
     image = astronaut()
     blue, green, red = image[300, 110].tolist()
     assert image.flags.c_contiguous

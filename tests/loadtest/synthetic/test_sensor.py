@@ -1,4 +1,4 @@
-"""Frames of one picture with noise of their own: all different, all alike, and plain JPEG."""
+"""Frames of one image, each with new noise: all different, all similar, and plain JPEG."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def gradient(width: int, height: int) -> Image:
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_no_two_shots_have_the_same_pixels(width: int, height: int) -> None:
-    """All are whole JPEGs of the picture's size, and near to it."""
+    """All are complete JPEGs of the image's size, and close to it."""
     image = gradient(width, height)
     exposures = Exposures(image)
     shots = [exposures.shot() for _ in range(60 if width > 100 else 3)]
@@ -39,7 +39,7 @@ def test_no_two_shots_have_the_same_pixels(width: int, height: int) -> None:
 
 
 def test_the_same_picture_in_another_process_gives_other_frames() -> None:
-    """A second run of the same crowd shows no frame of the first."""
+    """A second run of the same crowd repeats no frame of the first."""
     image = gradient(640, 480)
     runs = [{Exposures(image).shot() for _ in range(5)} for _ in range(2)]
     assert not runs[0] & runs[1]

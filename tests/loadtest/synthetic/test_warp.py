@@ -1,4 +1,4 @@
-"""Triangulation and warping, on pictures made of formulas."""
+"""Triangulation and warping, on images computed from formulas."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ def test_delaunay_covers_the_hull_once() -> None:
 
 
 def test_delaunay_uses_every_point() -> None:
-    """Each point is a corner of some triangle, also with coordinates below zero."""
+    """Each point is a corner of some triangle, even with coordinates below zero."""
     points = np.random.default_rng(2).uniform(-200, 100, (100, 2)).astype(np.float32)
     assert set(delaunay(points).ravel().tolist()) == set(range(100))
 
 
-def test_unmoved_corners_give_the_picture() -> None:
-    """Corners that stay leave every pixel as it is."""
+def test_unmoved_corners_change_nothing() -> None:
+    """Every pixel keeps its value."""
     assert np.array_equal(warp(RAMP, [Patch(FRAME, FRAME, RECTANGLE)], SIZE), RAMP)
 
 
 def test_moved_corners_move_the_picture() -> None:
-    """Corners moved by ten pixels move the picture by ten pixels."""
+    """Corners moved by ten pixels move the image by ten pixels."""
     moved = warp(RAMP, [Patch(FRAME, FRAME + np.float32([10, 0]), RECTANGLE)], SIZE)
     assert np.array_equal(moved[:, 10:], RAMP[:, :-10])
 
 
 def test_later_patch_covers_earlier_one() -> None:
-    """The last drawn patch is seen, the first one everywhere else."""
+    """The last drawn patch is visible, the first one everywhere else."""
     corner = FRAME / 2
     frame = warp(RAMP, [Patch(FRAME, FRAME, RECTANGLE), Patch(FRAME, corner, RECTANGLE)], SIZE)
     assert np.array_equal(frame[:, 45:], RAMP[:, 45:])
     assert np.allclose(frame[5:25, 5:35], RAMP[10:50:2, 10:70:2], atol=1)
 
 
-def test_flat_triangle_does_no_harm() -> None:
-    """A triangle without area is ignored."""
+def test_a_flat_triangle_is_ignored() -> None:
+    """It has no area."""
     flat = Patch(FRAME, np.float32([[5, 5], [40, 5], [75, 5], [40, 5]]), RECTANGLE)
     frame = warp(RAMP, [Patch(FRAME, FRAME, RECTANGLE), flat], SIZE)
     assert np.array_equal(frame, RAMP)
