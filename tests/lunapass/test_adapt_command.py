@@ -1,4 +1,4 @@
-"""``lunapass adapt`` writes a head that the service takes, or says why it does not."""
+"""``lunapass adapt`` writes a head that the service accepts, or explains why it does not."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_head_is_written_and_used(
     assert json.loads(page.read_text())["check"]["helps"] is False
 
 
-def test_too_few_frames(tmp_path: Path, config: Path, portrait: Image) -> None:
+def test_too_few_frames_are_an_error(tmp_path: Path, config: Path, portrait: Image) -> None:
     """The error counts what was found and says what was unusable."""
     live = write_people(tmp_path / "live", portrait, frames=1, seed=1)
     blank = np.full((240, 320, 3), 90, np.uint8)
@@ -89,10 +89,8 @@ def test_too_few_frames(tmp_path: Path, config: Path, portrait: Image) -> None:
         assert part in str(result.exception)
 
 
-def test_images_without_a_folder_of_their_person(
-    tmp_path: Path, config: Path, portrait: Image
-) -> None:
-    """Whose they are decides what a cross-validation proves."""
+def test_images_without_a_person_are_refused(tmp_path: Path, config: Path, portrait: Image) -> None:
+    """A cross-validation needs to know whose images they are."""
     cv2.imwrite(str(tmp_path / "frame.jpg"), portrait)
     result = run("--live", tmp_path, "--config", config)
     assert isinstance(result.exception, ResourceError)

@@ -18,7 +18,7 @@ def run(*words: object, answers: str = "") -> Result:
 
 
 def test_portraits_become_one_page(tmp_path: Path) -> None:
-    """It loads nothing, runs no script, and the name of a file is text."""
+    """It loads nothing, runs no script, and escapes the names of files."""
     for name in ("b&b.png", "a.jpg"):
         cv2.imwrite(str(tmp_path / name), np.full((64, 64, 3), 99, np.uint8))
     page = tmp_path / "kit.html"
@@ -31,7 +31,7 @@ def test_portraits_become_one_page(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
-    """Not a page without portraits."""
+    """No page without portraits is written."""
     with pytest.raises(ResourceError, match="there is no image"):
         run("sheets", tmp_path / "kit.html", "--portraits", tmp_path)
 
@@ -43,7 +43,7 @@ def configured(folder: Path, text: str) -> Path:
 
 
 def test_recording_needs_file_logger(tmp_path: Path) -> None:
-    """It says how to turn it on, before anyone does a check in vain."""
+    """The error says how to turn it on, before anyone does a check in vain."""
     config = configured(tmp_path, "")
     with pytest.raises(ConfigError, match="FileLogger\\] is off: set isEnabled = 1"):
         run("record", tmp_path / "set", "--person", "anna", "--config", config)

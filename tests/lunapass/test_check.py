@@ -40,7 +40,7 @@ def records(result: Result) -> list[dict[str, Any]]:
 
 
 def test_good_portrait_as_json(config: Path, picture: Path) -> None:
-    """A frame is one line of JSON with its verdict and every measure."""
+    """A frame is one line of JSON with its verdict and every measurement."""
     result = check(config, picture, "--json")
     (record,) = records(result)
     assert result.exit_code == 0
@@ -50,7 +50,9 @@ def test_good_portrait_as_json(config: Path, picture: Path) -> None:
     assert record["liveness"]["score"] > 0.5
 
 
-def test_continues_after_a_fault_by_default(config: Path, tmp_path: Path, portrait: Image) -> None:
+def test_continues_after_a_failure_by_default(
+    config: Path, tmp_path: Path, portrait: Image
+) -> None:
     """By default everything is measured; with --until-failure it stops as a worker does."""
     cv2.imwrite(str(tmp_path / "small.png"), cv2.resize(portrait, (320, 240)))
     (full,) = records(check(config, tmp_path / "small.png", "--json"))
@@ -64,7 +66,7 @@ def test_continues_after_a_fault_by_default(config: Path, tmp_path: Path, portra
 
 
 def test_table_names_file_verdict_and_hint(config: Path, picture: Path, tmp_path: Path) -> None:
-    """The table reads without a list of codes at hand."""
+    """The table is readable without a list of codes."""
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((480, 640, 3), 127, np.uint8))
     result = check(config, picture, tmp_path / "wall.png")
     good, bad = result.stdout.splitlines()[1:]
@@ -76,7 +78,7 @@ def test_table_names_file_verdict_and_hint(config: Path, picture: Path, tmp_path
 def test_unreadable_file_is_reported_and_the_others_are_judged(
     config: Path, picture: Path, tmp_path: Path
 ) -> None:
-    """A file that is no picture has its code; the others are judged; the exit status shows it."""
+    """An invalid image gets its code; the others are judged; the exit status shows it."""
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     result = check(config, tmp_path / "broken.jpg", picture, "--json")
     broken, good = records(result)
@@ -88,23 +90,23 @@ def test_unreadable_file_is_reported_and_the_others_are_judged(
 
 
 def test_active_profile_stops_at_the_eyes(config: Path, picture: Path) -> None:
-    """The profile of frames with an action can be tried as well."""
+    """The profile of frames with an action can be selected."""
     (record,) = records(check(config, picture, "--json", "--profile", "active"))
     assert (record["isOk"], record["stage"], record["mouth"]) == (True, "eyes", None)
 
 
 def test_mirrored(config: Path, tmp_path: Path, portrait: Image, picture: Path) -> None:
-    """A selfie camera's picture is reported by the person's own sides."""
+    """An image of a selfie camera is reported with the person's own left and right."""
     cv2.imwrite(str(tmp_path / "selfie.png"), np.ascontiguousarray(portrait[:, ::-1]))
     (plain,) = records(check(config, picture, "--json"))
     (selfie,) = records(check(config, tmp_path / "selfie.png", "--json", "--mirrored"))
     assert selfie["head_pose"]["roll"] == pytest.approx(plain["head_pose"]["roll"], abs=3)
 
 
-def test_files_that_differ_in_their_suffix_are_drawn_apart(
+def test_files_with_different_suffixes_have_separate_drawings(
     config: Path, picture: Path, tmp_path: Path
 ) -> None:
-    """No drawing replaces another; files of one name in two folders are refused."""
+    """No drawing replaces another; files with one name in two folders are refused."""
     other = picture.with_suffix(".webp")
     cv2.imwrite(str(other), cv2.imread(str(picture)))
     check(config, picture, other, "--draw", tmp_path / "drawn")
@@ -114,8 +116,8 @@ def test_files_that_differ_in_their_suffix_are_drawn_apart(
     assert "different names" in twice.output
 
 
-def test_brackets_are_no_markup(config: Path, tmp_path: Path) -> None:
-    """Names and reasons are shown as they are."""
+def test_brackets_are_not_markup(config: Path, tmp_path: Path) -> None:
+    """Names and reasons are shown unchanged."""
     (tmp_path / "photo[bold].jpg").write_bytes(b"no picture")
     assert "photo[bold].jpg" in check(config, tmp_path / "photo[bold].jpg").stdout
     frame = CheckedFrame(Path("a[/x].jpg"), 1, Estimate(0, 0, Profile.PASSIVE, errors=(1,)), "[/y]")
@@ -123,7 +125,7 @@ def test_brackets_are_no_markup(config: Path, tmp_path: Path) -> None:
 
 
 def test_draws_into_a_folder(config: Path, picture: Path, tmp_path: Path) -> None:
-    """Each frame is written with its measures, of the frame's own size."""
+    """Each frame is written at its own size, with its measurements."""
     check(config, picture, "--draw", tmp_path / "drawn")
     (drawn,) = (tmp_path / "drawn").iterdir()
     image = cv2.imread(str(drawn))
@@ -131,8 +133,8 @@ def test_draws_into_a_folder(config: Path, picture: Path, tmp_path: Path) -> Non
     assert image.shape == (480, 640, 3)
 
 
-def test_acceptance_on_the_real_pictures(config: Path, media: Path) -> None:
-    """The live face is live and the print is not; a face in every picture."""
+def test_acceptance_on_real_images(config: Path, media: Path) -> None:
+    """The live face is live and the print is not; every image has a face."""
     config.write_text(config.read_text() + "[LIMITS]\nframePixels = 3_000_000\n")
     pictures = sorted((media / "stills").glob("*.jpg")) + sorted((media / "pad").glob("*.jpg"))
     found = {Path(r["file"]).stem: r for r in records(check(config, *pictures, "--json"))}

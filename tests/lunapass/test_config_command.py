@@ -1,4 +1,4 @@
-"""``lunapass config``, and the files that are made by it."""
+"""``lunapass config``, and the files that it generates."""
 
 import json
 import os
@@ -27,7 +27,7 @@ BACKEND = '[WORKERS]\nbackend = "tests.support.stamp:StampBackend"\n'
 
 
 def run(*arguments, env=None):
-    """Run a subcommand; a refusal comes out as its exception."""
+    """Run a subcommand; raise the exception of a refusal."""
     return CliRunner().invoke(command, [*map(str, arguments)], env=env, catch_exceptions=False)
 
 
@@ -42,14 +42,14 @@ def shell(*arguments):
     )
 
 
-def test_committed_file_is_the_schemas_defaults():
-    """The file in config/ holds every key with its default, as the command writes it."""
+def test_committed_file_has_the_defaults_of_the_schema():
+    """The file in config/ has every key with its default, as the command writes it."""
     assert run("show", "--defaults").stdout == FILE.read_text()
     assert load(FILE, {}) == Config()
 
 
-def test_recommended_file_loads_without_a_warning_but_of_the_key(tmp_path):
-    """It turns the recommended plugins on, says so in its sentence, and changes nothing else."""
+def test_recommended_file_loads_with_only_the_warning_of_the_key(tmp_path):
+    """It turns the recommended plugins on, says so in its comment, and changes nothing else."""
     file = tmp_path / "recommended.toml"
     file.write_text(run("show", "--recommended").stdout)
     config = load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": "k" * 64})
@@ -65,7 +65,7 @@ def test_recommended_file_loads_without_a_warning_but_of_the_key(tmp_path):
 
 
 def test_recommended_plugins_are_added_to_a_file(tmp_path):
-    """Its own values stay, and its key stays hidden."""
+    """The file's own values stay, and its key stays hidden."""
     file = tmp_path / "lunapass.toml"
     file.write_text('[LUNA_PASS.JWT]\nkey = "%s"\n[LIVENESS.THRESHOLDS]\nyaw = 15\n' % ("k" * 64))
     shown = run("show", "--recommended", "--config", file).stdout
@@ -75,7 +75,7 @@ def test_recommended_plugins_are_added_to_a_file(tmp_path):
 
 
 def test_secrets_in_addresses_stay_hidden(tmp_path):
-    """User, password and the values of the query: some are passwords, such as the sentinels'."""
+    """User, password and all values of the query: some are passwords, such as the sentinels'."""
     file = tmp_path / "lunapass.toml"
     file.write_text(
         'SESSION_STORE.connectionString = "redis+sentinel://u:hidden@h/m?sentinel_password=hidden"\n'
@@ -90,7 +90,7 @@ def test_secrets_in_addresses_stay_hidden(tmp_path):
 
 @pytest.mark.parametrize("option", ["--cells=0", "--cells=-3", "--cells=65"])
 def test_an_impossible_number_of_cells_is_refused(option):
-    """By every command that takes it."""
+    """Every command with this option refuses it."""
     for program in (run_command, worker_command):
         result = CliRunner().invoke(program, [option])
         assert result.exit_code == 2
@@ -98,12 +98,12 @@ def test_an_impossible_number_of_cells_is_refused(option):
 
 
 def test_committed_reference_is_up_to_date():
-    """docs/configuration.md is what the command writes; refresh it by ``make docs-config``."""
+    """docs/configuration.md is what the command writes; update it by ``make docs-config``."""
     assert run("docs").stdout == (ROOT / "docs" / "configuration.md").read_text()
 
 
 def test_check_accepts(tmp_path):
-    """A good file and its policy are printed to stdout, its warnings to stderr."""
+    """A valid file and its policy are printed to stdout, its warnings to stderr."""
     path = tmp_path / "good.toml"
     path.write_text(f'env = "development"\n{BACKEND}')
     result = run("check", path)
@@ -115,7 +115,7 @@ def test_check_accepts(tmp_path):
     assert "one lucky frame decides" in result.stderr
 
 
-def test_check_refuses_what_the_environment_breaks(tmp_path):
+def test_check_refuses_invalid_environment_variables(tmp_path):
     """Variables are checked together with the file."""
     path = tmp_path / "good.toml"
     path.write_text('env = "development"\n')
@@ -123,8 +123,8 @@ def test_check_refuses_what_the_environment_breaks(tmp_path):
         run("check", path, env={"LUNAPASS__PORT": "-1"})
 
 
-def test_check_without_file_checks_the_usual_one(tmp_path, monkeypatch):
-    """Without FILE the file of a start is checked: here the committed one, with its default key."""
+def test_check_without_file_checks_the_default_one(tmp_path, monkeypatch):
+    """It is the file that a start would use: here the committed one, with its default key."""
     monkeypatch.chdir(ROOT)
     with pytest.raises(ConfigError, match=r"^config/lunapassapi\.config\.toml: .*default 'secret'"):
         run("check")
@@ -134,7 +134,7 @@ def test_check_without_file_checks_the_usual_one(tmp_path, monkeypatch):
 
 
 def test_refusal_is_status_2_without_traceback(tmp_path):
-    """The installed command ends with status 2 and one line for each fault."""
+    """The installed command ends with status 2 and one line for each error."""
     path = tmp_path / "bad.toml"
     path.write_text("[LIVENESS.THRESHOLDS]\njaw = 1\nyaw = -1\n")
     result = shell("check", str(path))
@@ -145,7 +145,7 @@ def test_refusal_is_status_2_without_traceback(tmp_path):
 
 
 def test_check_loads_the_plugins_of_the_user(tmp_path):
-    """A plugin that cannot be imported, or refuses its arguments, is an error before any start."""
+    """A plugin that cannot be imported or rejects its arguments is an error before any start."""
     file = tmp_path / "file.toml"
     table = '[LUNA_PASS]\nenv = "development"\n[MIDDLEWARES.WS."{}"]\nisEnabled = 1\n{}\n' + BACKEND
     file.write_text(table.format("nowhere.at_all:Plugin", ""))
@@ -160,7 +160,7 @@ def test_check_loads_the_plugins_of_the_user(tmp_path):
 
 @pytest.mark.parametrize("form", ["toml", "json"])
 def test_show_hides_secrets(tmp_path, form):
-    """What is in force is shown without secrets, passwords in addresses among them."""
+    """The settings in force are shown without secrets, including passwords in addresses."""
     path = tmp_path / "any.toml"
     path.write_text(
         '[LUNA_PASS]\nport = 4711\nJWT.key = "hunter2"\n'
@@ -184,7 +184,7 @@ def test_show_refuses_defaults_of_a_file():
 
 
 def test_policy_is_the_claim_of_the_tokens(tmp_path):
-    """As JSON, with the digest to pin; it needs no key, and a lax file has another digest."""
+    """It is JSON, with the digest to pin; it needs no key, and a lax file has another digest."""
     file = tmp_path / "file.toml"
     rules = "[LIVENESS.THRESHOLDS]\nyaw = 90\n"
     plugin = "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
@@ -198,7 +198,7 @@ def test_policy_is_the_claim_of_the_tokens(tmp_path):
 
 
 def test_key_is_new_and_long_enough():
-    """Each key is another and passes the rules for every HS algorithm."""
+    """Each key is different and passes the rules for every HS algorithm."""
     keys = {run("key").stdout.strip() for _ in range(3)}
     assert len(keys) == 3
     for key in keys:

@@ -1,4 +1,4 @@
-"""The demonstration writes a configuration that can be read, and names each answer."""
+"""The demonstration writes a valid configuration, and names each answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.clock import SettableClock
 from tests.support.scripted import RESULT, message, service, status
 
 
-def test_any_name_of_a_folder(tmp_path: Path) -> None:
+def test_any_folder_name_is_escaped(tmp_path: Path) -> None:
     """Quotes and backslashes are part of a name."""
     models = tmp_path / 'mo"de\\ls'
     config = write_config(tmp_path / 'a"b' / "config.toml", models, 1234, passive=True)
@@ -31,14 +31,14 @@ def test_any_name_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """It is one line."""
+    """The error is one line."""
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="give another --output"):
         write_config(tmp_path / "file" / "config.toml", tmp_path, 1234, passive=True)
 
 
 async def test_a_slow_machine_shows_whole_gestures() -> None:
-    """The eyes are shut in several frames in a row, though a frame takes longer than a blink."""
+    """The eyes are shut in several consecutive frames, although one takes longer than a blink."""
     clock, looks = SettableClock(), list[Look]()
 
     def render(look: Look) -> bytes:
@@ -71,5 +71,5 @@ async def test_a_slow_machine_shows_whole_gestures() -> None:
 def test_only_a_status_without_codes_has_passed(
     command: Command, headers: dict[str, Any], body: Any, shown: str
 ) -> None:
-    """A frame that was not judged has not."""
+    """A frame that was not judged has not passed."""
     assert _hints(Answer(command, headers, body)) == shown

@@ -35,26 +35,26 @@ def test_box_shows_the_verdict() -> None:
     assert tuple(draw(FRAME, failed, None)[200, 350]) == BAD
 
 
-def test_mesh_is_drawn_where_there_is_one() -> None:
+def test_mesh_is_drawn_if_there_is_one() -> None:
     """A face of a backend with a mesh shows its points, any other does not."""
     face = SimpleNamespace(mesh=np.array([[400.0, 100.0, 3.0]], np.float32))
     assert tuple(draw(FRAME, FULL, face)[100, 400]) == MESH  # type: ignore[arg-type]
     assert MESH not in colours(draw(FRAME, FULL, None))
 
 
-def test_frame_is_left_as_it_is() -> None:
-    """Drawing happens on a copy, also where nothing was found."""
+def test_frame_is_not_modified() -> None:
+    """The drawing is on a copy, even if no face was found."""
     drawn = draw(FRAME, Estimate(640, 480, errors=(Code.NO_FACE,)), None)
     assert drawn.any()
     assert not FRAME.any()
 
 
 def test_scores_are_written_in_words() -> None:
-    """Faults come first with their hints, and every measure is there."""
+    """Failures come first with their hints, and every measurement is there."""
     failed = Estimate(640, 480, errors=(Code.NO_FACE,))
     assert list(scores(failed)) == [f"8 {hint(Code.NO_FACE)}"]
     refused = Estimate(640, 480, errors=(Code.LOW_LIVENESS,))
-    assert list(scores(refused)) == ["32 Not judged live"]  # not "Go on", as the person reads
+    assert list(scores(refused)) == ["32 Not judged live"]  # not "Go on", which the person reads
     text = "\n".join(scores(FULL))
     assert text.startswith("ok\n")
     measures = "blur 0.90  light 0.80  darkness 0.70  illumination 0.60  specularity 0.50"

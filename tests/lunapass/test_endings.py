@@ -1,4 +1,4 @@
-"""How a role ended is reported: its status, its signal, the kernel's want of memory."""
+"""How a role's end is reported: exit status, signal, or killed for lack of memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.cgroups import control_group
 
 
 class Counter(ControlGroups):
-    """Control groups in which the test kills."""
+    """Control groups in which the test sets the number of kills."""
 
     kills = 3
 
@@ -35,11 +35,11 @@ class Counter(ControlGroups):
     ],
 )
 def test_an_end_is_described(status: int | None, words: str) -> None:
-    """A signal by its name, or by its number if it has none."""
+    """A signal is given by its name, or by its number if it has none."""
     assert Endings(Counter()).describe(status) == words
 
 
-def test_each_death_for_want_of_memory_is_reported_once() -> None:
+def test_each_out_of_memory_kill_is_reported_once() -> None:
     """A later kill by another process is not taken for one."""
     groups = Counter()
     endings = Endings(groups)
@@ -48,8 +48,8 @@ def test_each_death_for_want_of_memory_is_reported_once() -> None:
     assert endings.describe(-signal.SIGKILL) == "died (signal SIGKILL)"
 
 
-def test_a_process_that_the_kernel_kills_for_memory() -> None:
-    """A real one, in a group of 200 MB."""
+def test_a_real_out_of_memory_kill_is_reported() -> None:
+    """The process runs in a group of 200 MB."""
     code = """
 import subprocess, sys
 from lunapass.endings import Endings

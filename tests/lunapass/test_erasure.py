@@ -40,7 +40,7 @@ TEN_DAYS = 864_000.0
 
 
 def face(person: str) -> bytes:
-    """What must be found nowhere: an image of the person, in its middle."""
+    """Return the marker of a person's image that must be found nowhere afterwards."""
     return b"\xff\xd8" + bytes(100) + f"FACE-OF-{person}".encode() * 20
 
 
@@ -56,7 +56,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def file(tmp_path: Path, redis: RedisServer) -> Path:
-    """A configuration whose stores are all below one folder and in one Redis."""
+    """A configuration whose stores are all in one folder and in one Redis."""
     with contextlib.closing(redis.client()) as client:
         client.flushall()
     path = tmp_path / "config.toml"
@@ -90,7 +90,7 @@ args.path = "{tmp_path}/audit"
 
 
 def fill(config: Config, redis: Redis, folder: Path) -> None:
-    """Let each store get its part of a session of each person, by what writes it."""
+    """Write a session of each person to each store, by the product's own writers."""
     ws = config.MIDDLEWARES.WS
     sinks = [
         FileLogger(ws.FileLogger.args),
@@ -129,7 +129,7 @@ def _write_session(sinks: list[Any], person: str) -> None:
 
 
 def stored(folder: Path, redis: Redis, person: str) -> list[str]:
-    """Every file and key that has a byte of a person's image, outside of the audit."""
+    """Return every file and key outside the audit that contains a byte of a person's image."""
     found = [
         str(path.relative_to(folder))
         for path in folder.rglob("*")
@@ -168,7 +168,7 @@ CHOICES = {
 def test_no_store_has_a_byte_of_the_person(
     file: Path, tmp_path: Path, redis: RedisServer, choice: str
 ) -> None:
-    """And every store still has what it had of the other one."""
+    """Every store still has the other person's data."""
     config = load(file)
     with contextlib.closing(redis.client()) as client:
         fill(config, client, tmp_path)
@@ -189,8 +189,8 @@ def test_no_store_has_a_byte_of_the_person(
         assert ChainCheck(chain, head_opener(config.LUNA_PASS.JWT)).run(0.0).errors == []
 
 
-def test_a_store_that_cannot_be_reached_is_an_error(file: Path, tmp_path: Path) -> None:
-    """The other stores are erased, and the mark names the one in which something may be left."""
+def test_an_unreachable_store_is_an_error(file: Path, tmp_path: Path) -> None:
+    """The other stores are erased, and the mark names the store that may still have data."""
     text = file.read_text()
     config = load(file)
     audit = Audit(config.MIDDLEWARES.WS.Audit.args, Signer(config.LUNA_PASS.JWT))
@@ -209,7 +209,7 @@ def test_a_store_that_cannot_be_reached_is_an_error(file: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["../logs", "*", "0" * 31, ""])
-def test_only_a_session_id_is_erased(file: Path, name: str) -> None:
+def test_only_a_session_id_is_accepted(file: Path, name: str) -> None:
     """No other text becomes a path or a pattern."""
     done = erase(file, "--session", name)
     assert isinstance(done.exception, ConfigError)

@@ -24,7 +24,7 @@ def config(tmp_path: Path, models_directory: Path) -> Path:
 
 @pytest.fixture
 def labelled(tmp_path: Path, portrait: Image) -> Path:
-    """Two live pictures of one person, an "attack" whose face is a flat drawing, and a fault."""
+    """Two live images of one person, an "attack" whose face is a flat drawing, a broken file."""
     folder = tmp_path / "set"
     for name in ("live/eileen", "attack/drawing"):
         (folder / name).mkdir(parents=True)
@@ -44,7 +44,7 @@ def evaluate(config: Path, source: Path, *words: object) -> Result:
 
 
 def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
-    """Live pictures are accepted, a drawing without a face gives no response, errors are shown."""
+    """Live images are accepted, a drawing without a face gives no response, errors are shown."""
     json_file, html_file = tmp_path / "out.json", tmp_path / "out.html"
     gates = "--fail-above", "bpcer=0", "--fail-above", "served.bpcer=0.4"
     result = evaluate(config, labelled, "--json", json_file, "--html", html_file, *gates)
@@ -59,8 +59,8 @@ def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
     assert "<svg" in html_file.read_text()
 
 
-def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path: Path) -> None:
-    """The same set at another threshold needs no measuring; a rate above its bound fails."""
+def test_a_second_run_uses_the_cache(config: Path, labelled: Path, tmp_path: Path) -> None:
+    """The same set at another threshold needs no measuring; a rate above its limit fails."""
     assert "0 of them from the cache" in evaluate(config, labelled).output
     config.write_text(config.read_text() + "[LIVENESS.THRESHOLDS]\nlivenessScore = 0.9999\n")
     more = "--fail-above", "bpcer=0.99", "--development", labelled
@@ -72,7 +72,7 @@ def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path:
     assert (report["bpcer"], report["development"]) == (1.0, 4)
 
 
-def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Path) -> None:
+def test_acceptance_on_real_images(config: Path, media: Path, tmp_path: Path) -> None:
     """The live face is accepted and the paper print is not; the worst error is shown."""
     table = tmp_path / "set.csv"
     rows = [f"{media}/pad/minivision_T1_real.jpg,live,", f"{media}/stills/src_man1.jpg,live,"]
@@ -86,7 +86,7 @@ def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Pa
 
 
 def test_logged_session_is_measured_again(config: Path, tmp_path: Path, portrait: Image) -> None:
-    """FileLogger's folder counts as one presentation, its pictures turned as they were then."""
+    """FileLogger's folder counts as one presentation, with its images rotated as they were then."""
     turns: tuple[Rotation, ...] = (0, 90)
     frames = [estimate(rotation=rotation) for rotation in turns]
     names = ["000001.jpg", "000002.jpg"]
@@ -136,8 +136,8 @@ def test_sessions_are_judged_by_the_plugins(config: Path, tmp_path: Path, portra
     assert "[MIDDLEWARES.WS.LifeSigns.args]" in overlay.read_text()
 
 
-def test_options_that_sessions_do_not_know_are_refused(config: Path, labelled: Path) -> None:
-    """Single frames and the thresholds of LifeSigns are each for one mode."""
+def test_options_of_the_other_mode_are_refused(config: Path, labelled: Path) -> None:
+    """Single frames and the thresholds of LifeSigns each belong to one mode."""
     result = evaluate(config, labelled, "--sessions", "--unit", "frame")
     assert result.exit_code == 2
     assert "--sessions excludes" in result.output

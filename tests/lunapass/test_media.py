@@ -14,8 +14,8 @@ from shared.frame.estimation import Image
 MEDIA = Media(LimitsSection())
 
 
-def test_picture_is_one_frame(tmp_path: Path, portrait: Image) -> None:
-    """A picture is a stream of one frame with the very pixels."""
+def test_an_image_is_one_frame(tmp_path: Path, portrait: Image) -> None:
+    """Its pixels are unchanged."""
     cv2.imwrite(str(tmp_path / "a.png"), portrait)
     (frame,) = MEDIA.frames(tmp_path / "a.png")
     assert np.array_equal(frame, portrait)
@@ -44,7 +44,7 @@ def clip(folder: Path) -> Path:
 
 
 def test_the_limits_of_the_service_apply(tmp_path: Path, portrait: Image) -> None:
-    """A file of too many bytes or pixels, and a video of too many pixels, are refused alike."""
+    """Files with too many bytes or pixels, and videos with too many pixels, are refused alike."""
     cv2.imwrite(str(tmp_path / "a.png"), portrait)
     for limits, reason in (
         (LimitsSection(frameBytes=1000), "bytes; at most 1000"),
@@ -57,8 +57,8 @@ def test_the_limits_of_the_service_apply(tmp_path: Path, portrait: Image) -> Non
         list(Media(LimitsSection(frameWidth=32)).frames(clip(tmp_path)))
 
 
-def test_every_frame_is_turned(tmp_path: Path, portrait: Image) -> None:
-    """Pictures and videos, by the configuration's degrees or by those asked for."""
+def test_every_frame_is_rotated(tmp_path: Path, portrait: Image) -> None:
+    """Images and videos, by the configured degrees or by those requested."""
     cv2.imwrite(str(tmp_path / "a.png"), portrait)
     media = Media(LimitsSection(), 90)
     (frame,) = media.frames(tmp_path / "a.png")
@@ -70,8 +70,8 @@ def test_every_frame_is_turned(tmp_path: Path, portrait: Image) -> None:
     assert frame[:30].mean() > 250 > 5 > frame[34:].mean()
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """It has a reason, as every refused frame."""
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    """It has a reason, like every refused frame."""
     with pytest.raises(FrameError, match="cannot be read: No such file"):
         list(MEDIA.frames(tmp_path / "gone.jpg"))
 
@@ -83,7 +83,7 @@ def test_gif_is_a_video(media: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "a.gif"])
 def test_other_files_are_refused(tmp_path: Path, name: str) -> None:
-    """What cannot be decoded is a frame error, whatever its name promises."""
+    """A file that cannot be decoded is a frame error, whatever its name."""
     (tmp_path / name).write_bytes(b"not a picture")
     with pytest.raises(FrameError):
         list(MEDIA.frames(tmp_path / name))

@@ -1,4 +1,4 @@
-"""Memory of the roles, beside what the machine allows: a warning with figures, before the start."""
+"""The memory that the roles need, compared with the machine's: a warning before the start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def need(workers: int = 2, **sections: Any) -> int:
 
 
 def test_workers_cells_and_slots_need_memory() -> None:
-    """Each worker its models, each cell a gateway, an aggregator and a slab."""
+    """Each worker needs its models, each cell a gateway, an aggregator and a slab."""
     assert 500 < need() < 700
     assert need(10) - need(9) == pytest.approx(160, abs=1)
     assert need(TRANSPORT={"cells": 2}) > need() + 100
@@ -40,7 +40,7 @@ def test_workers_cells_and_slots_need_memory() -> None:
 
 
 def test_queues_of_side_effects_may_be_full(tmp_path: Path) -> None:
-    """Their bounds count for every plugin that is on, and for each cell."""
+    """The limits of every enabled plugin count, for each cell."""
     on = {"FileLogger": {"path": str(tmp_path)}, "Callbacks": {"url": "http://x/"}}
     plain, busy = (memory_need(plugin_config(plugins), 2) for plugins in ({}, on))
     assert plain.full == plain.base == busy.base
@@ -56,10 +56,10 @@ def test_queues_of_side_effects_may_be_full(tmp_path: Path) -> None:
         (500 * MEGABYTE, 500 * MEGABYTE, "control group"),
     ],
 )
-def test_the_tighter_limit_counts(
+def test_the_lower_limit_applies(
     tmp_path: Path, limit: int | None, allowed: int, what: str
 ) -> None:
-    """That of the control group, or what the machine has."""
+    """It is the limit of the control group, or the machine's memory."""
     (tmp_path / "meminfo").write_text(MACHINE)
     found, words = memory_limit(Limited(limit), tmp_path / "meminfo")
     assert found == allowed
@@ -67,7 +67,7 @@ def test_the_tighter_limit_counts(
 
 
 def test_the_warning_gives_figures(tmp_path: Path) -> None:
-    """What is needed, what there is, and what to do; nothing where it fits."""
+    """What is needed, what is available, and what to do; without a shortage there is none."""
     plugins = {"FileLogger": {"path": str(tmp_path)}}
     needed = memory_need(plugin_config(plugins), 2)
     warning = memory_warning(needed, (512 * MEGABYTE, "the memory limit of this control group"))

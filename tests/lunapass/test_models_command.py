@@ -1,4 +1,4 @@
-"""``lunapass models`` says plainly what it did, and ends with status 2 and one line on a fault."""
+"""``lunapass models`` reports what it did; errors are one line with status 2."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lunapass(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def refused(run: subprocess.CompletedProcess[str]) -> str:
-    """The one line of a run that was refused."""
+    """Return the one line of a refused run."""
     assert run.returncode == 2
     (line,) = [line for line in run.stderr.splitlines() if line.strip()]
     assert line.startswith("lunapass: ")
@@ -78,7 +78,7 @@ def test_verify_an_empty_directory(tmp_path):
 
 
 def test_pull_from_an_empty_folder(tmp_path):
-    """A named source without the models is a fault; nothing else is tried behind one's back."""
+    """A named source without the models is an error, and no other source is tried."""
     (tmp_path / "empty").mkdir()
     run = lunapass("pull", "--from", tmp_path / "empty", "--directory", tmp_path / "models")
     assert "yunet_s_320_320.onnx" in refused(run)
@@ -86,7 +86,7 @@ def test_pull_from_an_empty_folder(tmp_path):
 
 
 def test_fallback_says_that_liveness_is_weak(fallback_models, tmp_path):
-    """A pull of the fallback set says what it lacks."""
+    """Pulling the fallback set reports what it lacks."""
     shutil.copytree(fallback_models, tmp_path, dirs_exist_ok=True)
     run = lunapass("pull", "--fallback", "--directory", tmp_path)
     assert run.returncode == 0

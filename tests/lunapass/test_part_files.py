@@ -1,4 +1,4 @@
-"""``lunapass config parts``: each role's part in a folder of its own, made at start and reload."""
+"""``lunapass config parts`` writes each role's part to its own folder, at start and reload."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def whole(file: Path) -> Config:
 
 
 def test_each_role_has_a_folder_with_its_part(file: Path) -> None:
-    """The key is in the aggregator's alone; only the owner gets at any of them."""
+    """Only the aggregator's part has the key; only the owner can read the parts."""
     done = parts(file)
     assert done.exit_code == 0
     assert done.stdout.startswith("Accepts one passing frame")
@@ -58,14 +58,14 @@ def test_each_role_has_a_folder_with_its_part(file: Path) -> None:
     assert holders == {"aggregator", "whole"}
     for role in ROLES:
         part(file, role)
-        # In its unit, where the folder is seen from elsewhere, the role's user may read it.
+        # In the unit, which sees the folder under another path, the role's user may read it.
         assert (folder / role).stat().st_mode & 0o005 == 0o005
         assert (folder / role / "part.json").stat().st_mode & 0o004
     assert whole(file) == with_transport_keys(load(file, {}), whole(file))
 
 
 def test_key_files_are_in_the_parts(file: Path) -> None:
-    """A unit's user cannot read root's files, and need not."""
+    """A unit's user cannot read root's files, and does not need to."""
     secret = file.parent / "key"
     secret.write_text("k" * 64)
     write(file, key=f"file:{secret}")
@@ -73,15 +73,19 @@ def test_key_files_are_in_the_parts(file: Path) -> None:
     assert part(file, "aggregator").LUNA_PASS.JWT.key.get_secret_value() == "k" * 64
 
 
-def test_variables_count_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the unit that makes the parts are in them."""
+def test_environment_variables_are_in_the_parts(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of the unit that writes the parts."""
     monkeypatch.setenv("LUNAPASS__LUNA_PASS__PORT", "4711")
     parts(file)
     assert {part(file, role).LUNA_PASS.port for role in ROLES} == {4711}
 
 
-def test_a_reload_keeps_what_needs_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A role that dies after it is started with the same sections as those that run on."""
+def test_a_reload_keeps_sections_that_need_a_restart(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A role that dies after it starts with the same sections as the running ones."""
     parts(file)
     write(file, "[LUNA_PASS]\nport = 4711\n[LIVENESS.THRESHOLDS]\nyaw = 5\n", key=KEY[::-1])
     caplog.set_level(logging.WARNING)
@@ -96,10 +100,10 @@ def test_a_reload_keeps_what_needs_a_restart(file: Path, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize("option", [[], ["--reload"]], ids=["start", "reload"])
-def test_roles_that_run_are_not_cut_off(
+def test_new_parts_have_the_old_transport_keys(
     file: Path, caplog: pytest.LogCaptureFixture, option: list[str]
 ) -> None:
-    """Made again, the parts have the transport keys of the roles that may be running."""
+    """Roles that are already running keep their connections."""
     parts(file)
     before = {role: part(file, role).TRANSPORT.KEYS for role in ROLES}
     write(file, "[LIVENESS.THRESHOLDS]\nyaw = 5\n")
@@ -111,7 +115,7 @@ def test_roles_that_run_are_not_cut_off(
 
 
 def test_a_new_folder_gets_new_transport_keys(file: Path) -> None:
-    """A service that was stopped, and whose folder is gone, starts with other keys."""
+    """The service was stopped, and its folder is gone."""
     parts(file)
     before = part(file, "worker").TRANSPORT.KEYS
     shutil.rmtree(file.parent / "parts")
@@ -119,8 +123,8 @@ def test_a_new_folder_gets_new_transport_keys(file: Path) -> None:
     assert part(file, "worker").TRANSPORT.KEYS.workerPublic != before.workerPublic
 
 
-def test_a_start_does_not_need_what_another_version_has_left(file: Path) -> None:
-    """A reload does: it takes from the generation in force what needs a restart."""
+def test_a_start_ignores_parts_of_another_version(file: Path) -> None:
+    """A reload does not: it takes sections that need a restart from the generation in force."""
     parts(file)
     left = file.parent / "parts" / "whole" / "lunapassapi.config.toml"
     left.write_text("[OF_ANOTHER_VERSION]\n")
@@ -137,8 +141,8 @@ def test_a_reload_before_any_start_is_a_start(file: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [[], ["--reload"]])
-def test_a_faulty_file_changes_nothing(file: Path, option: list[str]) -> None:
-    """Every part stays as it was."""
+def test_an_invalid_file_changes_nothing(file: Path, option: list[str]) -> None:
+    """Every part stays the same."""
     parts(file)
     before = {path: path.read_bytes() for path in (file.parent / "parts").glob("*/*")}
     write(file, "[LIVENESS.THRESHOLDS]\nyaw = -5\n")
@@ -148,7 +152,7 @@ def test_a_faulty_file_changes_nothing(file: Path, option: list[str]) -> None:
 
 
 def test_a_folder_of_another_user_is_refused(file: Path) -> None:
-    """Its owner could read what is written there."""
+    """Its owner could read the parts."""
     if os.geteuid() != 0:
         pytest.skip("needs root to give a folder away")
     folder = file.parent / "parts"
@@ -159,16 +163,16 @@ def test_a_folder_of_another_user_is_refused(file: Path) -> None:
 
 
 def test_root_is_warned_of_files_that_others_may_read(file: Path) -> None:
-    """A role that is taken over runs as another user, and could read them."""
+    """A compromised role runs as another user, and could read them."""
     if os.geteuid() != 0:
-        pytest.skip("needs root: for others the files are their own")
+        pytest.skip("needs root: other users own the files")
     secret = file.parent / "key"
     secret.write_text("k" * 64)
     secret.chmod(0o600)
     write(file, key=f"file:{secret}")
     assert "can be read" not in parts(file).stderr
     secret.chmod(0o640)
-    assert "can be read" not in parts(file).stderr  # by root's group
+    assert "can be read" not in parts(file).stderr  # readable by root's group
     os.chown(secret, 0, 12345)
     assert f"chmod 0600 {secret}" in parts(file).stderr
     file.chmod(0o604)

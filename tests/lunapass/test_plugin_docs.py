@@ -32,7 +32,7 @@ FIELDS = {**RequestMiddlewares.model_fields, **WsMiddlewares.model_fields}
 
 
 def args_of(name: str) -> type[Section] | None:
-    """Model of a plugin's args in the configuration."""
+    """The model of a plugin's args in the configuration."""
     section = section_of(FIELDS[name])
     assert section is not None
     field = section.model_fields.get("args")
@@ -45,17 +45,17 @@ def keys_of(name: str) -> set[str]:
 
 
 def test_every_plugin_has_its_section_and_no_other() -> None:
-    """What the configuration can turn on is explained, and nothing else is."""
+    """Each plugin of the configuration is described, and nothing else."""
     assert set(SECTIONS) == {*FIELDS, OWN}
 
 
-def test_every_plugin_is_there() -> None:
-    """What the configuration can turn on, some part of the service does."""
+def test_every_plugin_is_implemented() -> None:
+    """Some part of the service implements each plugin of the configuration."""
     assert {*registry.BUILT_IN, *EFFECTS} == set(WsMiddlewares.model_fields)
 
 
 def test_the_order_is_that_of_the_code() -> None:
-    """The table's rows are the registry's, the user's own before those that decide."""
+    """The table has the order of the registry, with user plugins before those that decide."""
     rows = re.findall(r"^\| (\d+) \| \[(.+?)\]\(#(.+?)\)", TEXT, re.MULTILINE)
     names = [*registry.GATHERING, OWN[0].lower() + OWN[1:], *registry.DECIDING]
     assert [row[:2] for row in rows] == [(str(n), name) for n, name in enumerate(names, 1)]
@@ -64,11 +64,11 @@ def test_the_order_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_the_keys_are_those_of_the_configuration(name: str) -> None:
-    """Every key is explained, and no key is explained that there is not."""
+    """Every key is described, and every described key exists."""
     documented = set(re.findall(r"`args\.(\w+)", SECTIONS[name]))
     assert documented <= keys_of(name), f"not in the configuration: {documented - keys_of(name)}"
     untold = {key for key in keys_of(name) if not re.search(rf"`(args\.)?{key}\b", SECTIONS[name])}
-    assert not untold, f"not explained: {untold}"
+    assert not untold, f"not described: {untold}"
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
@@ -81,7 +81,7 @@ def test_the_code_takes_the_args_of_the_configuration(name: str) -> None:
     assert kind.Args is (args or Section)
 
 
-def test_every_code_has_its_meaning() -> None:
+def test_every_code_exists() -> None:
     """Codes in the text are codes of the service."""
     codes = {int(code) for code in re.findall(r"\bcode (\d+)", TEXT)}
     assert codes
@@ -90,7 +90,7 @@ def test_every_code_has_its_meaning() -> None:
 
 
 def test_the_default_of_the_similarity_is_explained() -> None:
-    """The text explains the default that is in force."""
+    """The text explains the current default."""
     similarity = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
     assert f"The default of {similarity:g} comes from measured pairs" in SECTIONS["FaceMatcher"]
 
@@ -108,13 +108,13 @@ def test_the_logged_estimate_has_every_field() -> None:
 
 
 def test_the_weights_are_those_of_the_code() -> None:
-    """The table of evidence is the checker's."""
+    """The table of evidence has the weights of the checker."""
     rows = re.findall(r"^\| (\w+) \| (0\.\d+) \|", SECTIONS["VirtualCameraChecker"], re.MULTILINE)
     assert {kind: float(weight) for kind, weight in rows} == virtual_camera.WEIGHTS
 
 
-def test_the_chances_are_right() -> None:
-    """Sequences are ordered choices of distinct actions; tries are one more than mistakes."""
+def test_the_probabilities_are_correct() -> None:
+    """Sequences are ordered choices of distinct actions; attempts are one more than mistakes."""
     rows = re.findall(
         r"^\| ([\d, ]+) \| (\d+) \| (\d) in (\d+) \((\d) in (\d+)\) \|",
         SECTIONS[ActiveLiveness.__name__],

@@ -1,4 +1,4 @@
-"""The documents that describe the protocol for machines are those of the code."""
+"""The machine-readable documents of the protocol match the code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_table_of_codes_is_up_to_date() -> None:
 
 
 def test_each_code_has_one_row() -> None:
-    """No code is missing from the table, and none is there twice."""
+    """No code is missing or repeated in the table."""
     numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", codes_page(), re.MULTILINE)]
     assert numbers == sorted(Code)
 
@@ -47,12 +47,12 @@ def test_each_command_has_a_message() -> None:
 
 
 def test_each_close_code_is_described() -> None:
-    """None is missing from AsyncAPI."""
+    """None is missing in AsyncAPI."""
     assert CLOSE_CODES.keys() == set(CloseCode)
 
 
 def test_the_transcript_follows_the_schema() -> None:
-    """What docs/protocol.md shows of a session by hand is what the service sends."""
+    """The session by hand in docs/protocol.md has the service's messages."""
     schema = Draft202012Validator(documents()["server-message.schema.json"])
     answers = re.findall(r"^< (\{.*\})$", (DOCS / "protocol.md").read_text(), re.MULTILINE)
     assert [json.loads(answer)["command"] for answer in answers] == [

@@ -1,4 +1,4 @@
-"""``lunapass config check`` opens what a start would open, and says what a start would say."""
+"""``lunapass config check`` opens the same files as a start, and reports the same errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STAMP = 'WORKERS.backend = "tests.support.stamp:StampBackend"'
 
 
 def checked(folder: Path, settings: str, *options: str) -> Result:
-    """Check a configuration in a folder; a refusal comes out as its exception."""
+    """Check a configuration in a folder; raise the exception of a refusal."""
     file = folder / "config.toml"
     file.write_text(f'LUNA_PASS.env = "development"\n{settings}\n')
     return CliRunner().invoke(command, ["check", str(file), *options], catch_exceptions=False)
@@ -25,20 +25,20 @@ def checked(folder: Path, settings: str, *options: str) -> Result:
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative paths count from here."""
+    """Relative paths start here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LUNAPASSVIDEO_CONFIG", raising=False)
 
 
 def refused(folder: Path, settings: str) -> list[str]:
-    """The lines of a refusal, one for each fault."""
+    """Return the lines of a refusal, one for each error."""
     with pytest.raises(ConfigError) as error:
         checked(folder, settings)
     return str(error.value).splitlines()
 
 
 def test_a_key_file_is_opened(tmp_path: Path) -> None:
-    """One that is absent or does not fit is refused, one that fits is taken."""
+    """A missing or unsuitable one is refused, a suitable one is accepted."""
     key = f'LUNA_PASS.JWT.key = "file:{tmp_path}/key"\n{STAMP}'
     (line,) = refused(tmp_path, key)
     assert line.startswith(f"[LUNA_PASS.JWT] key: file {tmp_path}/key: cannot be read: No such")
@@ -60,14 +60,14 @@ def test_the_folder_of_the_log_file_exists(tmp_path: Path) -> None:
 
 
 def test_a_published_key_is_opened(tmp_path: Path) -> None:
-    """The next key before its change is read too."""
+    """The next key is read before its change, too."""
     keys = f'LUNA_PASS.JWT.publishedKeys = ["file:{tmp_path}/next.pem"]\n{STAMP}'
     (line,) = refused(tmp_path, keys)
     assert line.startswith(f"[LUNA_PASS.JWT] publishedKeys: file {tmp_path}/next.pem: cannot be")
 
 
 def test_keys_of_the_transport_are_opened(tmp_path: Path) -> None:
-    """Those that are named: one that is absent, of another role or open to others is refused."""
+    """A missing key, one of another role, and one readable by others are refused."""
     keys = f"{STAMP}\n{write_keys(tmp_path / 'keys')}"
     assert checked(tmp_path, keys).exit_code == 0
     (tmp_path / "keys" / "worker.key").chmod(0o644)
@@ -79,7 +79,7 @@ def test_keys_of_the_transport_are_opened(tmp_path: Path) -> None:
 
 
 def test_labels_are_read(tmp_path: Path) -> None:
-    """So are those of a list that a Windows editor saved as UTF-16."""
+    """A list that a Windows editor saved as UTF-16 is read, too."""
     (tmp_path / "labels").write_text("OBS\n", encoding="utf-16")
     labels = 'isEnabled = 1\nargs.labelsPath = "labels"'
     (line,) = refused(tmp_path, f"{STAMP}\n[MIDDLEWARES.WS.VirtualCameraChecker]\n{labels}")
@@ -98,7 +98,7 @@ def test_a_page_of_the_operator_is_read(tmp_path: Path) -> None:
 
 
 def test_models_are_loaded(tmp_path: Path, models_directory: Path) -> None:
-    """Missing ones and a damaged one are named; without them, the rest can still be checked."""
+    """Missing and damaged ones are named; without models the rest can still be checked."""
     models = 'MODELS.directory = "models"'
     (line,) = refused(tmp_path, models)
     assert "found no such file" in line
@@ -111,8 +111,8 @@ def test_models_are_loaded(tmp_path: Path, models_directory: Path) -> None:
     assert "mobilefacenet_112.onnx: found" in refused(tmp_path, models)[0]
 
 
-def test_the_models_must_be_enough_for_the_plugins(tmp_path: Path) -> None:
-    """FaceMatcher without a descriptor is a start that fails."""
+def test_the_models_must_suffice_for_the_plugins(tmp_path: Path) -> None:
+    """FaceMatcher without a descriptor prevents the start."""
     plugin = "MIDDLEWARES.WS.FaceMatcher.isEnabled = 1"
     assert "cannot describe faces" in refused(tmp_path, f"{STAMP}\n{plugin}")[0]
 
@@ -121,7 +121,7 @@ VIDEO = 'MIDDLEWARES.WS.VideoRedis = { isEnabled = 1, args.workerTask = "task.ar
 
 
 def test_the_task_of_videos_is_found(tmp_path: Path) -> None:
-    """Where the video worker's configuration lies beside the service's, its task must be there."""
+    """If the video worker's configuration is beside the service's, its task must exist."""
     pytest.importorskip("av", reason="PyAV (extra video) is not installed")
     both = f"{STAMP}\n{VIDEO}"
     assert checked(tmp_path, both).exit_code == 0
@@ -134,7 +134,7 @@ def test_the_task_of_videos_is_found(tmp_path: Path) -> None:
     assert checked(tmp_path, both).exit_code == 0
 
 
-def test_every_fault_is_reported_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     """An administrator need not correct one file to see the error in the next."""
     lines = refused(
         tmp_path,

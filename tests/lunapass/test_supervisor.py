@@ -1,4 +1,4 @@
-"""The supervisor in odd moments: no room for a process, an early end, a paused machine."""
+"""The supervisor in unusual situations: failed starts, early stops, a paused machine."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ watchdogSeconds = 1.5
 
 @pytest.fixture
 async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
-    """One that has not started, with quick respawns."""
+    """A supervisor that has not started, with short respawn pauses."""
     made = make(tmp_path)
     yield made
     await made.stop()
     made._notifier.close()
 
 
-async def test_a_role_that_cannot_be_started_again_is_no_end_of_its_watch(
+async def test_a_role_that_cannot_be_restarted_is_given_up(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each failure counts as a death, so that in the end it is given up and logged."""
+    """Each failure counts as a death, so finally the role is given up and logged."""
     tried: list[object] = []
 
     async def no_room(*_: object, **__: object) -> None:
@@ -72,7 +72,7 @@ async def test_a_role_that_cannot_be_started_again_is_no_end_of_its_watch(
 
 
 async def sleeping(*_: Any, **__: Any) -> asyncio.subprocess.Process:
-    """A role that lives and never says a word; also where signals were ignored, they end it."""
+    """A role that lives but never reports; signals end it, even if they were ignored before."""
     return await REAL("env", "--default-signal", "sleep", "60")
 
 
@@ -82,7 +82,7 @@ REAL = asyncio.create_subprocess_exec
 async def silent_role(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Child, asyncio.subprocess.Process]:
-    """Start the first role alone, as one that never says a word."""
+    """Start the first role alone, as one that never reports."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     child = supervisor.children[0]
     await supervisor._spawn(child)
@@ -97,7 +97,7 @@ async def all_spawned(supervisor: Supervisor) -> None:
 async def test_a_stop_does_not_wait_for_the_start(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal while roles are not ready yet is no fault, and none of them is left."""
+    """A signal before the roles are ready is no error, and none of them remains."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     starting = asyncio.create_task(supervisor.start())
     await all_spawned(supervisor)
@@ -110,7 +110,7 @@ async def test_a_stop_does_not_wait_for_the_start(
 async def test_a_cancelled_start_leaves_no_role(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in a program that starts the service, such as the demonstration."""
+    """For example, Ctrl-C in a program that starts the service, such as the demonstration."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     starting = asyncio.create_task(supervisor.start())
     await all_spawned(supervisor)
@@ -121,17 +121,17 @@ async def test_a_cancelled_start_leaves_no_role(
 
 
 async def test_a_path_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
-    """An error of the system names the key that helps."""
+    """The system's error names the key to change."""
     supervisor = make(tmp_path, tmp_path / ("x" * 100))
     with pytest.raises(ResourceError, match=r"\[TRANSPORT\] runtimeDirectory"):
         await supervisor.start()
     supervisor._notifier.close()
 
 
-async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
+async def test_a_pause_of_the_machine_does_not_count_as_silence(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a pause of the whole machine no role is killed; one that stays silent still is."""
+    """After it no role is killed; one that stays silent still is."""
     child, role = await silent_role(supervisor, monkeypatch)
     child.ready.set()
     watch = asyncio.create_task(supervisor._watch(child))
@@ -146,20 +146,20 @@ async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
 async def test_a_role_that_starts_during_a_reload_reads_again(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have read the file just before the change; asked once ready, it reads it again."""
+    """It may have read the file before the change; once ready, it is told to read it again."""
     child, role = await silent_role(supervisor, monkeypatch)
     supervisor.reload()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(role.wait(), 0.2)  # a signal too early would end it
+        await asyncio.wait_for(role.wait(), 0.2)  # an early signal would end it
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as voice:
         voice.sendto(b"READY=1", str(supervisor._directory / f"notify-{child.name}"))
     assert await asyncio.wait_for(role.wait(), 60) == -signal.SIGHUP
 
 
-async def test_a_role_that_ends_while_it_is_found_still_is_no_end_of_its_watch(
+async def test_a_role_that_ends_before_its_kill_is_restarted(
     supervisor: Supervisor,
 ) -> None:
-    """Between a look at its silence and the signal it may be gone; it is started again."""
+    """It may end between the check of its silence and the signal."""
     child = supervisor.children[0]
     child.process = await asyncio.create_subprocess_exec("true")
     await child.process.wait()
@@ -169,13 +169,13 @@ async def test_a_role_that_ends_while_it_is_found_still_is_no_end_of_its_watch(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-async def test_a_role_that_a_signal_ends_is_reported_with_it(
+async def test_the_signal_that_ended_a_role_is_reported(
     supervisor: Supervisor,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     number: signal.Signals,
 ) -> None:
-    """Each time, and when it is given up."""
+    """Each time, and when the role is given up."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     child = supervisor.children[0]
     await supervisor._spawn(child)
@@ -199,7 +199,7 @@ async def test_a_role_that_a_signal_ends_is_reported_with_it(
 async def test_a_role_that_cannot_start_is_reported_with_its_status(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own message says why; one that a signal ended wrote none."""
+    """Its own message says why; a role ended by a signal wrote none."""
 
     async def dies(*_: Any, **__: Any) -> asyncio.subprocess.Process:
         return await REAL("sh", "-c", "kill -BUS $$")
@@ -210,7 +210,7 @@ async def test_a_role_that_cannot_start_is_reported_with_its_status(
 
 
 async def test_the_number_of_workers_is_handed_to_every_role(tmp_path: Path) -> None:
-    """However it was counted, so that the gateway's slots and the workers fit each other."""
+    """However it was determined, the gateway's slots and the workers match."""
     supervisor = make(tmp_path)
     try:
         assert supervisor._source.config.WORKERS.count == 0
@@ -221,17 +221,17 @@ async def test_the_number_of_workers_is_handed_to_every_role(tmp_path: Path) -> 
 
 
 def content(directory: Path) -> bytes:
-    """All that the files below a folder hold."""
+    """Return the contents of all files in a folder."""
     return b"".join(file.read_bytes() for file in directory.rglob("*") if file.is_file())
 
 
-async def test_transport_keys_are_made_and_last(
+async def test_transport_keys_are_generated_once(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Each role holds its own secret key alone, after a reload and a death too.
+    """Each role has only its own secret key, even after a reload or a death.
 
-    No secret key is on a command line, in an environment, in the log or in a file that a role
-    could read.
+    No secret key is on a command line, in an environment, in the log or in a file that a role could
+    read.
     """
     supervisor = make(tmp_path, backend="tests.support.stamp:StampBackend")
     keys = supervisor._generation.config.TRANSPORT.KEYS
@@ -251,7 +251,7 @@ async def test_transport_keys_are_made_and_last(
             pid = child.process.pid
             own = {secrets[child.role]}
             assert found_in(pid, secrets.values()) <= own
-            # Again where it was missed: the process moves its memory while the test reads it.
+            # Retry a miss: the process moves its memory while the test reads it.
             await until(lambda pid=pid, own=own: found_in(pid, secrets.values()) == own)
             shown = shown_of(pid, "cmdline") + shown_of(pid, "environ")
             assert not any(secret in shown for secret in secrets.values())

@@ -1,4 +1,4 @@
-"""Thresholds that hang together: what is loosened alone still fails AGS."""
+"""Related thresholds: a frame that passes a lowered threshold may still fail AGS."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def advice(backend: str = "onnx", **thresholds: Any) -> list[str]:
     [("yaw", 30.0), ("pitch", 30.0), ("roll", 45.0), ("mouth", 0.9), ("blur", 0.4), ("light", 0.3),
      ("dark", 0.3), ("faceWidth", 80), ("faceHeight", 80)],
 )  # fmt: skip
-def test_what_is_loosened_alone_is_named(key: str, loosened: float) -> None:
-    """With ``ags`` lowered to what the warning says, there is none."""
+def test_a_threshold_lowered_alone_is_named(key: str, loosened: float) -> None:
+    """With ``ags`` lowered as the warning says, the warning disappears."""
     (line,) = advice(**{key: loosened})
     assert line.startswith(f"[LIVENESS.THRESHOLDS] {key} is {loosened:g}, but at that value")
     reached = float(line.split("an AGS of ")[1].split()[0])
@@ -41,7 +41,7 @@ def test_defaults_and_stricter_values_are_not_named() -> None:
 
 @pytest.mark.parametrize("key", AT_THRESHOLD)
 def test_a_frame_at_its_threshold_passes_all_checks_but_ags(key: str) -> None:
-    """So the frame of the warning is the loosest one that the threshold passes."""
+    """The frame of the warning is the worst one that the threshold accepts."""
     rules = Rules()
     frame = AT_THRESHOLD[key](getattr(rules.thresholds, key))
     assert frame != IDEAL

@@ -45,7 +45,7 @@ def test_report_of_fifty_sessions(logs: Path, tmp_path: Path) -> None:
 
 
 def test_overlay_is_a_configuration(logs: Path, tmp_path: Path) -> None:
-    """What is written loads as a configuration, with the suggested value and its cost beside."""
+    """The file loads as a configuration, with the suggested value and its cost beside it."""
     overlay = tmp_path / "overlay.toml"
     tune(logs, "--write", overlay)
     value = tomllib.loads(overlay.read_text())["LIVENESS"]["THRESHOLDS"]["blur"]
@@ -55,6 +55,6 @@ def test_overlay_is_a_configuration(logs: Path, tmp_path: Path) -> None:
 
 
 def test_folder_without_logs(tmp_path: Path) -> None:
-    """A folder without sessions is one line, not an empty report."""
+    """The error is one line, not an empty report."""
     with pytest.raises(Exception, match="found no session of FileLogger"):
         tune(tmp_path)

@@ -1,4 +1,4 @@
-"""``lunapass migrate``: files as administrators have them become files that the service takes."""
+"""``lunapass migrate`` turns administrators' files into files that the service accepts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ args.frames_limit = 100
 
 
 def migrate(folder: Path, content: str | bytes, *options: str) -> Result:
-    """Run the command on one file; the new one lies in ``folder / "new"``."""
+    """Run the command on one file; it writes the new one to ``folder / "new"``."""
     file = folder / "original.toml"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     arguments = [str(file), "--output", str(folder / "new"), *options]
@@ -49,8 +49,8 @@ def migrated(folder: Path, content: str | bytes) -> tuple[Config, str]:
     return config, file.read_text()
 
 
-def test_the_manuals_file_starts_unchanged(tmp_path: Path) -> None:
-    """All keys of the manual of 1.7 are taken as they stand, in their order, with comments."""
+def test_the_documented_file_of_luna_pass_starts_unchanged(tmp_path: Path) -> None:
+    """All documented keys of 1.7 are accepted unchanged, in their order, with comments."""
     config, text = migrated(tmp_path, SERVICE_1X)
     assert config == load(None, KEY | {"LUNAPASS__MIDDLEWARES__WS__BESTSHOT__ISENABLED": "1"})
     written = [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -59,8 +59,8 @@ def test_the_manuals_file_starts_unchanged(tmp_path: Path) -> None:
     assert text.startswith("# Настройки сервиса\n")
 
 
-def test_the_manuals_file_leaves_only_the_key_to_decide(tmp_path: Path) -> None:
-    """The manual's key is refused in production, which the command says before a start does."""
+def test_the_documented_file_leaves_only_the_key_to_decide(tmp_path: Path) -> None:
+    """Production refuses its default key, which the command reports before a start does."""
     result = migrate(tmp_path, SERVICE_1X)
     assert result.exit_code == 1
     assert "before a start" in result.output
@@ -70,7 +70,7 @@ def test_the_manuals_file_leaves_only_the_key_to_decide(tmp_path: Path) -> None:
 
 
 def test_the_video_workers_file(tmp_path: Path) -> None:
-    """The second file is recognised by its sections."""
+    """The file of the video worker is recognised by its sections."""
     assert migrate(tmp_path, VIDEO_1X).exit_code == 0
     new = load_video(tmp_path / "new" / "lunapassvideo.config.toml", {})
     assert new.VIDEO == VideoConfig().VIDEO
@@ -88,7 +88,7 @@ def test_both_files_at_once(tmp_path: Path) -> None:
 
 
 def test_names_of_2x(tmp_path: Path) -> None:
-    """2.x writes words with underscores between them, and has some keys further up."""
+    """2.x has underscores between words, and some keys are one level higher."""
     config, _ = migrated(tmp_path, SNAKE_CASE)
     assert config.LIVENESS.maxAttempts == 50
     assert config.LIVENESS.maxLivenessAttempts == 40
@@ -192,7 +192,7 @@ def test_names_of_2x(tmp_path: Path) -> None:
 def test_values_as_administrators_write_them(
     tmp_path: Path, line: str, section: str, path: str, value: object
 ) -> None:
-    """Each such line sets its key, and a comment above it shows what the file had."""
+    """Each such line sets its key, and a comment above it shows the original."""
     config, text = migrated(tmp_path, f"[{section}]\n{line}\n")
     found: object = config
     for name in path.split("."):
@@ -231,8 +231,8 @@ def test_encodings(tmp_path: Path, encode: object) -> None:
         ("deepfakeScore = 0.5", "deepfakes"),
     ],
 )
-def test_what_cannot_be_taken_stays_as_a_comment(tmp_path: Path, line: str, reason: str) -> None:
-    """The line is reported with its reason, and the exit status says that a decision is left."""
+def test_an_untranslatable_line_becomes_a_comment(tmp_path: Path, line: str, reason: str) -> None:
+    """It is reported with its reason, and the exit status says that a decision is left."""
     result = migrate(tmp_path, f"[LIVENESS.THRESHOLDS]\nmouth = 0.3\n{line}\n")
     assert result.exit_code == 1
     text = (tmp_path / "new" / "lunapassapi.config.toml").read_text()
@@ -242,30 +242,30 @@ def test_what_cannot_be_taken_stays_as_a_comment(tmp_path: Path, line: str, reas
     assert load(tmp_path / "new" / "lunapassapi.config.toml", {}).LIVENESS.THRESHOLDS.mouth == 0.3
 
 
-def test_a_section_that_is_not_here(tmp_path: Path) -> None:
-    """All its keys become comments, and the next section is read again."""
+def test_an_unknown_section_becomes_comments(tmp_path: Path) -> None:
+    """All its keys do, and the next section is translated again."""
     content = "[MIDDLEWARES.WS.Deepfake]\nisEnabled = 1\nargs.x = 2\n[LIVENESS]\nmaxAttempts = 7\n"
     config, text = migrated(tmp_path, content)
     assert "# [MIDDLEWARES.WS.Deepfake]\n# isEnabled = 1\n# args.x = 2" in text
     assert config.LIVENESS.maxAttempts == 7
 
 
-def test_a_plugin_of_ones_own(tmp_path: Path) -> None:
-    """Its section stays as it is."""
+def test_a_user_plugin_stays_unchanged(tmp_path: Path) -> None:
+    """Its section is copied."""
     content = '[MIDDLEWARES.WS."own.plugin:Class"]\nisEnabled = 0\nargs.limit = "x"\n'
     _, text = migrated(tmp_path, content + SNAKE_CASE)
     assert '[MIDDLEWARES.WS."own.plugin:Class"]\nisEnabled = 0\nargs.limit = "x"' in text
 
 
-def test_a_key_above_its_section(tmp_path: Path) -> None:
-    """It moves into the section that it has here."""
+def test_a_key_above_its_section_is_moved(tmp_path: Path) -> None:
+    """It goes into the section that it has here."""
     config, _ = migrated(tmp_path, "host = '127.0.0.1'\nyaw = 15\n[LIVENESS]\nmaxAttempts = 5\n")
     assert config.LUNA_PASS.host == "127.0.0.1"
     assert config.LIVENESS.THRESHOLDS.yaw == 15
 
 
-def test_a_section_in_two_places(tmp_path: Path) -> None:
-    """TOML allows none; its keys come together."""
+def test_a_repeated_section_is_merged(tmp_path: Path) -> None:
+    """TOML does not allow two."""
     content = (
         "[LIVENESS]\nmaxAttempts = 5\n[LUNA_PASS]\nport = 9\n[LIVENESS]\nmaxLivenessAttempts = 4\n"
     )
@@ -274,7 +274,7 @@ def test_a_section_in_two_places(tmp_path: Path) -> None:
 
 
 def test_secrets_are_not_printed(tmp_path: Path) -> None:
-    """What the command prints may land in a terminal's log; the new file is its owner's."""
+    """The command's output may end up in a terminal's log; only the owner can read the new file."""
     secret = "hunter2 and more"
     content = f"[LUNA_PASS.JWT]\nkey = {secret}\n[MIDDLEWARES.REQUEST.BasicAuth]\npassword={secret}"
     result = migrate(tmp_path, content)
@@ -285,7 +285,7 @@ def test_secrets_are_not_printed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """One line and status 2: status 1 means that an administrator must decide something."""
+    """One line and status 2; status 1 means that an administrator must decide something."""
     (tmp_path / "a.toml").write_text("port = 1\n")
     (tmp_path / "file").touch()
     output = str(tmp_path / "file" / "sub")
@@ -296,14 +296,14 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_no_file_is_replaced(tmp_path: Path) -> None:
-    """A second run would overwrite what the administrator changed; --force allows it."""
+    """A second run would overwrite the administrator's changes; --force allows it."""
     migrate(tmp_path, SNAKE_CASE)
     assert "exists" in str(migrate(tmp_path, SNAKE_CASE).exception)
     assert migrate(tmp_path, SNAKE_CASE, "--force").exit_code in (0, 1)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"GIF89a\0\0", b"", b"[LIVENESS]\n"])
-def test_a_file_that_is_none(tmp_path: Path, content: bytes) -> None:
-    """What sets no key is named, and nothing is written."""
+def test_a_file_without_keys_is_an_error(tmp_path: Path, content: bytes) -> None:
+    """It is named, and nothing is written."""
     assert migrate(tmp_path, content).exception is not None
     assert not (tmp_path / "new").exists()

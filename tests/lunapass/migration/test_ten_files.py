@@ -1,4 +1,4 @@
-"""Ten whole files, as the manual has them and as people leave them, become files that start."""
+"""Ten whole files, as documented by LUNA PASS and as used in practice, become files that start."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from shared.config.video import VideoConfig
 
 ORIGINALS = Path(__file__).parent / "originals"
 NEW_KEY = {"LUNAPASS__LUNA_PASS__JWT__KEY": "x" * 64}
-"""What an administrator sets in place of the manual's key, which production refuses."""
+"""Replaces the documented key, which production refuses."""
 NO_LOG = {"LUNAPASS__LUNA_PASS__LOGFILE": ""}
-"""The folder of the log file is the installer's."""
+"""The installer creates the folder of the log file."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What becomes of one file.
+    """The result for one file.
 
     Attributes:
         undecided: lines of the original that an administrator must decide about.
         values: some keys of the new configuration.
-        encoding: of the original, if it is not UTF-8.
+        encoding: encoding of the original, if it is not UTF-8.
     """
 
     undecided: tuple[int, ...] = ()
@@ -124,7 +124,7 @@ def translated(name: str) -> tuple[Translation, str | None]:
 
 
 def loaded(translation: Translation, folder: Path) -> Config | VideoConfig:
-    """Load the new file as a start does, with its warnings and everything that it names."""
+    """Load the new file as a start does, with its warnings and all files that it names."""
     file = folder / "new.toml"
     file.write_text(translation.text)
     if translation.root is VideoConfig:
@@ -148,8 +148,8 @@ def test_every_file_has_an_expectation() -> None:
     assert len(EXPECTED) == 10
 
 
-def test_the_result_starts_with_the_originals_values(name: str, tmp_path: Path) -> None:
-    """The lines that are left out are named, and all others have their value in the new file."""
+def test_the_result_starts_with_the_values_of_the_original(name: str, tmp_path: Path) -> None:
+    """Omitted lines are named, and all others have their value in the new file."""
     translation, encoding = translated(name)
     expected = EXPECTED[name]
     assert tuple(change.line for change in translation.open) == expected.undecided
