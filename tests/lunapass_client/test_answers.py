@@ -17,7 +17,7 @@ def message(command: str, body: Any = None, **headers: Any) -> Answer:
 
 
 def test_a_status_is_read() -> None:
-    """Its codes, its hint and its measurements; a new key changes nothing."""
+    """It has its codes, hint and measurements; an unknown key changes nothing."""
     body = {"isOk": False, "errors": [12, 13], "details": {"ags": 0.9}, "later": 1}
     answer = message("STATUS", body, seq=7)
     assert answer.seq == 7
@@ -38,7 +38,7 @@ def test_a_session_is_read_from_connected() -> None:
 
 
 @pytest.mark.parametrize("number", ["7", 7.5, [], {}, True])
-def test_a_number_that_is_none_is_an_error(number: Any) -> None:
+def test_an_invalid_frame_number_is_an_error(number: Any) -> None:
     """Frames are counted by it."""
     with pytest.raises(BadAnswer):
         _ = message("STATUS", seq=number).seq
@@ -63,8 +63,8 @@ def test_a_verdict_is_read_from_result() -> None:
         Verdict.within(message("ERROR", {"code": "session.full", "message": "try later"}))
 
 
-def test_what_ends_a_frames_turn() -> None:
-    """After a refused or dropped frame the next is due; after an accepted one RESULT follows."""
+def test_an_answered_frame_makes_room_for_the_next() -> None:
+    """A refused or dropped frame does; after an accepted one RESULT follows."""
     refused = {"isOk": False, "errors": [8], "details": {}}
     assert message("STATUS", refused).asks_for_more
     assert message("DROPPED").asks_for_more
@@ -92,14 +92,14 @@ def test_status_and_dropped_answer_a_frame(command: Command) -> None:
     ],
 )
 def test_a_message_that_violates_the_protocol_is_an_error(raw: str | bytes) -> None:
-    """Whatever it is, it is an error of the client's."""
+    """Any violation is the same error of the client."""
     with pytest.raises(BadAnswer):
         Answer.parse(raw)
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"isOk": 1}, {"isOk": True, "errors": "8"}])
 def test_a_body_that_violates_the_protocol_is_an_error(body: Any) -> None:
-    """It is found when the body is read, so that other answers of the session are not lost."""
+    """It is detected when the body is read, so that other answers of the session are not lost."""
     with pytest.raises(BadAnswer):
         _ = message("STATUS", body).status
     with pytest.raises(BadAnswer):

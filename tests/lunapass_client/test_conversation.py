@@ -60,7 +60,7 @@ def handshake(status: int) -> NotAdmitted:
     return NotAdmitted(Response(status, "", Headers()))
 
 
-def test_the_last_fault_is_the_cause() -> None:
+def test_the_last_error_is_the_cause() -> None:
     """The traceback shows why the attempts failed, not only that the connection broke."""
     resumption, busy = Resumption(Silent(), 1), handshake(503)
     pauses = resumption.pauses()
@@ -71,13 +71,13 @@ def test_the_last_fault_is_the_cause() -> None:
     assert raised.value.__cause__ is busy
 
 
-def test_a_wrong_password_is_not_tried_again() -> None:
+def test_a_wrong_password_is_not_retried() -> None:
     """A permanent error is raised at once and unchanged."""
     with pytest.raises(NotAdmitted):
         Resumption(closed(1012), 2).failed(handshake(401))
 
 
-def test_any_number_of_tries() -> None:
+def test_any_number_of_attempts_is_possible() -> None:
     """A kiosk may retry for a day."""
     assert max(pauses(5000)) <= MAX_PAUSE_SECONDS
 
@@ -89,8 +89,8 @@ def test_credentials_go_into_a_header() -> None:
     assert authorization(None, None) == {}
 
 
-def test_pauses_grow_and_are_bounded() -> None:
-    """The maximum pause grows with each attempt, up to the limit."""
+def test_pauses_grow_up_to_a_limit() -> None:
+    """The maximum pause grows with each attempt."""
     many = [list(pauses(12)) for _ in range(50)]
     assert all(0 <= pause <= MAX_PAUSE_SECONDS for series in many for pause in series)
     means = [sum(column) / len(column) for column in zip(*many, strict=True)]

@@ -1,4 +1,4 @@
-"""All that goes wrong with either client is a ``ClientError``, and resuming by token works."""
+"""All errors of either client are a ``ClientError``, and sessions are resumed by token."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ CONNECTED = reply("CONNECTED", **IDENTITY)
 
 @contextlib.asynccontextmanager
 async def service(*answers: str, heard: list[Any] | None = None) -> AsyncIterator[str]:
-    """Address of a service that answers each message with the next text, then closes with 1008.
+    """Yield the address of a service that answers each message with the next text, then closes.
 
-    Without any answer, it refuses the handshake.
+    The close code is 1008. Without any answer, it refuses the handshake.
     """
 
     async def handle(line: ServerConnection) -> None:
@@ -75,14 +75,14 @@ def test_the_errors_have_one_base() -> None:
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:1/ws", "http://127.0.0.1/ws"])
 async def test_no_connection(check: Check, url: str) -> None:
-    """A closed port, and an address that is none; the cause says which."""
+    """The port is closed, or the address is invalid; the cause says which."""
     with pytest.raises(client_errors.Unreachable) as caught:
         await check(url)
     assert isinstance(caught.value.__cause__, ConnectionRefusedError | websockets.InvalidURI)
 
 
 async def test_a_refused_handshake(check: Check) -> None:
-    """The HTTP status is there."""
+    """The error has the HTTP status."""
     async with service() as url:
         with pytest.raises(client_errors.NotAdmitted) as caught:
             await check(url)
@@ -90,7 +90,10 @@ async def test_a_refused_handshake(check: Check) -> None:
 
 
 async def test_a_closed_connection(check: Check) -> None:
-    """Before CONNECTED; later, ``NoVerdict`` says why the session was not resumed."""
+    """Before CONNECTED the error is raised at once.
+
+    Later ``NoVerdict`` says why the session was not resumed.
+    """
     async with service(CONNECTED) as url:
         with pytest.raises(client_errors.NoVerdict) as caught:
             await check(url)
@@ -111,18 +114,18 @@ async def test_a_closed_connection(check: Check) -> None:
     ],
 )
 async def test_an_answer_that_violates_the_protocol(check: Check, answers: list[str]) -> None:
-    """At CONNECT or later."""
+    """It arrives at CONNECT or later."""
     async with service(*answers) as url:
         with pytest.raises(client_errors.BadAnswer):
             await check(url)
 
 
 async def test_a_session_is_resumed_by_its_token(check: Check) -> None:
-    """Another process, later, may continue it: CONNECT has the id and the token."""
+    """Another process may continue it later: CONNECT has the id and the token."""
     heard: list[Any] = []
     result = reply("RESULT", {"isOk": True, "jwt": "a.b.c", "errors": []})
     async with service(CONNECTED, result, heard=heard) as url:
-        # RESULT follows CONNECTED only after a frame here, as in a session without a verdict.
+        # Here RESULT follows CONNECTED only after a frame, as in a session without a verdict.
         verdict = await check(url, session_id="0" * 32, resume_token="1" * 32)
     assert verdict.token == "a.b.c"
     assert {name: heard[0]["headers"][name] for name in IDENTITY} == IDENTITY

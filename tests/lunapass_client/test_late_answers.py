@@ -1,4 +1,4 @@
-"""Both Python clients after a resumption: a late answer is neither lost nor confused."""
+"""Both Python clients after a resumption: late answers are neither lost nor confused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNAVAILABLE = reply("ERROR", {"code": "service.unavailable", "message": ""})
 
 @contextlib.asynccontextmanager
 async def service(*scripts: Script) -> AsyncIterator[str]:
-    """Address of a service whose connections follow one script each, after CONNECT."""
+    """Yield the address of a service whose connections each follow a script after CONNECT."""
     remaining = iter(scripts)
 
     async def handle(line: ServerConnection) -> None:
@@ -51,7 +51,7 @@ async def service(*scripts: Script) -> AsyncIterator[str]:
 
 
 async def broken(line: ServerConnection) -> None:
-    """Take a frame, then lose the connection."""
+    """Take a frame, then break the connection."""
     await line.send(connected(0))
     await line.recv()
     line.transport.abort()
@@ -95,7 +95,7 @@ async def test_the_verdict_of_a_lost_connection_comes_late(check: Check, late: f
 
 
 async def test_a_late_answer_is_not_that_of_the_next_frame(check: Check) -> None:
-    """Its number says so; else the client would be one answer behind until the end."""
+    """Its number says so; otherwise the client would be one answer behind until the end."""
 
     async def resumed(line: ServerConnection) -> None:
         await line.send(connected(1))
@@ -128,8 +128,8 @@ async def test_a_failed_attempt_leaves_no_connection(check: Check) -> None:
         assert (await check(url, 1, [])).accepted
 
 
-def test_numbers_of_frames() -> None:
-    """A frame counts as open until its answer, or until the service says that it never came."""
+def test_open_frames_are_tracked_by_number() -> None:
+    """A frame is open until its answer, or until the service says that it never arrived."""
     frames = FrameNumbers()
     frames.connected(0)
     frames.sent()
@@ -142,9 +142,9 @@ def test_numbers_of_frames() -> None:
     frames.answered(2)
     assert not frames.is_open
     frames.sent()
-    frames.connected(1)  # a service that was restarted has forgotten two
+    frames.connected(1)  # a restarted service has lost two
     assert not frames.is_open
     frames.sent()
     assert frames.is_open
-    frames.answered(None)  # a service that does not number them
+    frames.answered(None)  # a service without frame numbers
     assert not frames.is_open

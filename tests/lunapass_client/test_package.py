@@ -1,4 +1,4 @@
-"""The client as a package of its own: it needs nothing of the service, on any system."""
+"""The client as a separate package needs nothing of the service, on any system."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def run(program: str, *path: Path | str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_service_and_the_client_have_one_version_and_one_need() -> None:
-    """Both distributions are made from one commit, and their bounds are the same."""
+def test_service_and_client_have_the_same_version_and_requirements() -> None:
+    """Both distributions are built from one commit, with the same version bounds."""
     assert lunapass_client.__version__ == shared.__version__
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
@@ -40,8 +40,8 @@ def test_the_service_and_the_client_have_one_version_and_one_need() -> None:
     assert set(PROJECT["project"]["dependencies"]) < needs
 
 
-def test_all_public_names_are_there() -> None:
-    """They are imported when they are used; the former name has them, too."""
+def test_all_public_names_can_be_imported() -> None:
+    """They are loaded lazily; the former package name has them, too."""
     for name in lunapass_client.api.__all__:
         assert getattr(lunapass_client, name) is getattr(lunapass.client, name)
     with pytest.raises(AttributeError):
@@ -49,14 +49,14 @@ def test_all_public_names_are_there() -> None:
 
 
 def test_a_worker_does_not_load_websockets() -> None:
-    """Workers and the aggregator need the codes alone; websockets takes 12 MB of each process."""
+    """Workers and the aggregator need only the codes; websockets takes 12 MB of each process."""
     program = "import lunapass_client.codes; print('websockets' in sys.modules)"
     assert run(program, ROOT) == "False"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked wheel, built as a user would, but with what is here."""
+    """The unpacked wheel, built as a user would, but with the installed build tools."""
     try:
         usable = int(version("setuptools").partition(".")[0]) >= 77
     except PackageNotFoundError:
@@ -64,7 +64,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not usable:
         pytest.skip("building a wheel without network needs setuptools 77 or newer here")
     folder = tmp_path_factory.mktemp("client")
-    source = folder / "source"  # pip writes beside the sources
+    source = folder / "source"  # pip writes into the source folder
     shutil.copytree(ROOT / "clients/python", source, ignore=shutil.ignore_patterns("build"))
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--wheel-dir", str(folder), str(source)], check=True)

@@ -1,6 +1,6 @@
 """Both Python clients on a slow line: they wait while there is progress, and give up without it.
 
-The server is a script that reads and writes bytes as slowly as it likes.
+The server is a script that reads and writes bytes at any rate.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from shared.wire.protocol import Codec, Command
 PATIENCE = 0.8
 PIECES = 30
 PAUSE = 0.1
-"""Between two pieces; all of them take several times the patience."""
+"""Seconds between two pieces; all of them take several times the patience."""
 FRAME = bytes(100_000)
 LARGE_FRAME = bytes(6_000_000)
-"""Taken in pieces of at most 256 KiB, as asyncio reads, it lasts several times the patience."""
+"""Read in pieces of at most 256 KiB, as asyncio does, it takes several times the patience."""
 HUGE_FRAME = bytes(30_000_000)
-"""More than the kernel's buffers hold."""
+"""More than the kernel's buffers can store."""
 TOKEN = "T" * 60_000
 RESULT = Codec.encode(Command.RESULT, {}, {"isOk": True, "jwt": TOKEN, "errors": []})
 ANNOUNCEMENT = Codec.encode(Command.HEARTBEAT, {"result-bytes": len(RESULT)})
 GIVEN_UP = 30.0
-"""Seconds in which any client has noticed a line that stands."""
+"""Seconds within which any client has detected a stalled line."""
 
 Script = Callable[[ServerConnection, int], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
 async def scripted(script: Script, announced: bool = False) -> AsyncIterator[str]:
-    """Address of a service that answers CONNECT, then follows a script.
+    """Yield the address of a service that answers CONNECT, then follows a script.
 
     Args:
         script: gets each connection and its number, from 0.
@@ -65,7 +65,7 @@ async def scripted(script: Script, announced: bool = False) -> AsyncIterator[str
 
 
 async def drip(line: ServerConnection, text: str, pieces: int = PIECES) -> None:
-    """Send the first pieces of a message, of ``PIECES`` that it has."""
+    """Send the first ``PIECES`` of a message."""
     data = text.encode()
     wire = b"\x81\x7f" + len(data).to_bytes(8, "big") + data  # one text frame (RFC 6455, 5.2)
     size = len(wire) // PIECES + 1
@@ -76,7 +76,7 @@ async def drip(line: ServerConnection, text: str, pieces: int = PIECES) -> None:
 
 @pytest.fixture(params=["asynchronous", "synchronous"])
 def check(request: pytest.FixtureRequest) -> Callable[..., Awaitable[Verdict]]:
-    """Have a client check with one frame only, so that it waits or fails; it sends no other."""
+    """Run a client with one frame only, so that it waits or fails."""
 
     async def with_await(url: str, resumes: int = 0, frame: bytes = FRAME) -> Verdict:
         async with Client(url, patience=PATIENCE, resumes=resumes) as client:
@@ -107,7 +107,7 @@ async def test_a_result_that_is_arriving_is_awaited(
     assert verdict.token == TOKEN
 
 
-async def test_a_frame_that_is_leaving_is_no_silence(
+async def test_a_frame_being_sent_is_no_silence(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
     """Sending the frame takes longer than ``patience``; the client waits."""
@@ -118,7 +118,7 @@ async def test_a_frame_that_is_leaving_is_no_silence(
             line.transport.pause_reading()
             await asyncio.sleep(PAUSE)
             line.transport.resume_reading()
-            await asyncio.sleep(0.001)  # in which it takes what the kernel holds, and no more
+            await asyncio.sleep(0.001)  # reads only the kernel's buffer meanwhile
         await line.send(RESULT)
 
     async with scripted(script) as url:
@@ -127,10 +127,10 @@ async def test_a_frame_that_is_leaving_is_no_silence(
 
 
 @pytest.mark.parametrize("pieces", [0, PIECES // 2])
-async def test_a_line_that_stands_is_given_up(
+async def test_a_stalled_line_is_given_up(
     check: Callable[..., Awaitable[Verdict]], pieces: int
 ) -> None:
-    """No answer, or one that stops half-way, is detected in bounded time."""
+    """A missing answer, or one that stops half-way, is detected in limited time."""
 
     async def script(line: ServerConnection, number: int) -> None:
         await line.recv()
@@ -142,10 +142,10 @@ async def test_a_line_that_stands_is_given_up(
             await check(url)
 
 
-async def test_a_frame_that_is_not_taken_is_given_up(
+async def test_an_unread_frame_is_given_up(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
-    """The service stops reading during a frame: detected in bounded time."""
+    """The service stops reading during a frame, which is detected in limited time."""
     given_up = asyncio.Event()
 
     async def script(line: ServerConnection, number: int) -> None:
@@ -162,7 +162,7 @@ async def test_a_frame_that_is_not_taken_is_given_up(
             given_up.set()
 
 
-async def test_a_cut_result_is_given_once_more(
+async def test_an_interrupted_result_is_delivered_again(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
     """Interrupted, announced by the next CONNECTED, and slow again: it needs no new frame."""
@@ -173,7 +173,7 @@ async def test_a_cut_result_is_given_once_more(
             await drip(line, RESULT, PIECES // 2)
             line.transport.abort()
         else:
-            await asyncio.sleep(PATIENCE / 2)  # longer than an unannounced one is awaited
+            await asyncio.sleep(PATIENCE / 2)  # longer than the wait for an unannounced one
             await drip(line, RESULT)
 
     async with scripted(script, announced=True) as url:

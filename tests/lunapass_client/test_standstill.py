@@ -30,7 +30,7 @@ def test_silence_lasts_the_whole_time() -> None:
     assert looks_until_over(standstill) == STEPS
 
 
-def test_a_byte_that_came_starts_the_time_again() -> None:
+def test_a_received_byte_restarts_the_time() -> None:
     """An incomplete message is progress, however long it takes."""
     line = Line()
     standstill = Standstill(1.0, line.measure)
@@ -40,7 +40,7 @@ def test_a_byte_that_came_starts_the_time_again() -> None:
     assert looks_until_over(standstill) == STEPS
 
 
-def test_a_byte_that_left_starts_the_time_again() -> None:
+def test_a_sent_byte_restarts_the_time() -> None:
     """A frame that is being sent is progress; one that is stuck is not."""
     line = Line(0, 60_000)
     standstill = Standstill(1.0, line.measure)
@@ -49,5 +49,5 @@ def test_a_byte_that_left_starts_the_time_again() -> None:
         standstill.is_over()
     line.now = Movement(0, 0)
     assert not standstill.is_over()
-    line.now = Movement(0, 500)  # more to send is no progress
+    line.now = Movement(0, 500)  # more bytes to send are no progress
     assert looks_until_over(standstill) == STEPS

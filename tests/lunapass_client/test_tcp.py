@@ -22,14 +22,14 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
             yield near, far
 
 
-def test_what_the_other_end_has_no_room_for_is_unacknowledged(
+def test_bytes_that_the_peer_cannot_buffer_are_unacknowledged(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    """It stays in the kernel's buffer; a closed socket has none."""
+    """They stay in the kernel's buffer; a closed socket has none."""
     near, _ = pair
     assert unacknowledged_bytes(near) == 0
     near.setblocking(False)
-    near.send(bytes(30_000_000))  # takes what fits
+    near.send(bytes(30_000_000))  # sends what fits
     assert unacknowledged_bytes(near) > 0
     near.close()
     assert unacknowledged_bytes(near) == 0
