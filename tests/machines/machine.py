@@ -1,4 +1,4 @@
-"""A machine of its own under a real systemd: namespaces on this one, ended with the test."""
+"""A machine under a real systemd: namespaces on this one, ended with the test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOG_FILE = "/var/log/lunapass/service.log"
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait for something that must come."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s"
@@ -42,8 +42,8 @@ class Machine:
     """A running systemd.
 
     Attributes:
-        pid: of its process 1, as seen from outside.
-        port: where the service listens.
+        pid: its process 1, as seen from outside.
+        port: port of the service.
         etc: the folder of the service's configuration.
     """
 
@@ -56,7 +56,7 @@ class Machine:
         return f"ws://127.0.0.1:{self.port}/ws"
 
     def run(self, *command: str, check: bool = True) -> str:
-        """Run a command on the machine; what it says."""
+        """Run a command on the machine; return its output."""
         done = subprocess.run(
             ["nsenter", "-t", str(self.pid), "-m", "-p", "--", *command],
             capture_output=True,
@@ -75,7 +75,7 @@ class Machine:
         return self.run("systemctl", *arguments)
 
     def show(self, unit: str, name: str) -> str:
-        """A property of a unit."""
+        """Return a property of a unit."""
         return self.systemctl("show", "--value", "-p", name, unit).strip()
 
     def active(self, unit: str) -> bool:
@@ -85,10 +85,10 @@ class Machine:
         return self.show(unit, "ActiveState") == "inactive"
 
     def pid_of(self, unit: str) -> int:
-        """A unit's main process, as seen from outside."""
+        """Return a unit's main process, as seen from outside."""
         inside = self.show(unit, "MainPID")
         for status in Path("/proc").glob("[0-9]*/status"):
-            with contextlib.suppress(OSError):  # it has just ended
+            with contextlib.suppress(OSError):  # the process has just ended
                 numbers = re.search(r"^NSpid:\t(.+)$", status.read_text(), re.M)
                 if numbers and numbers[1].split()[-1] == inside and self._has(status.parent.name):
                     return int(status.parent.name)
@@ -98,7 +98,7 @@ class Machine:
         return Path(f"/proc/{pid}/ns/pid").readlink() == Path(f"/proc/{self.pid}/ns/pid").readlink()
 
     def as_unit(self, unit: str, *command: str) -> str:
-        """Run a command as a unit's user, where the unit sees its files; what it says."""
+        """Run a command as a unit's user, where the unit sees its files; return its output."""
         pid = self.pid_of(unit)
         status = Path(f"/proc/{pid}/status").read_text()
         user, group = (re.search(rf"^{name}:\t(\d+)", status, re.M) for name in ("Uid", "Gid"))
@@ -152,7 +152,7 @@ drainSeconds = 8
 
 
 def environment() -> dict[str, str]:
-    """How the machine's Python finds its library and its packages."""
+    """Return the variables by which the machine's Python finds its library and its packages."""
     return {
         "LD_LIBRARY_PATH": "/opt/lunapass/python/lib",
         "PYTHONPATH": f"{SOURCE}:{SOURCE}/{PACKAGES.relative_to(ROOT)}",
@@ -160,7 +160,7 @@ def environment() -> dict[str, str]:
 
 
 def missing() -> str | None:
-    """What this machine lacks to run another one; None where it can."""
+    """Return what this machine lacks to run another one; None if nothing."""
     if os.geteuid() != 0:
         return "needs root"
     if not Path("/lib/systemd/systemd").exists():
@@ -197,7 +197,7 @@ def booted(etc: Path) -> Iterator[Machine]:
             )
             yield machine
         finally:
-            shell.kill()  # and with it, by --kill-child, process 1 and all others
+            shell.kill()  # with --kill-child process 1 and all others end, too
             shell.wait(30)
             sys.stdout.write((etc / "console").read_text())
 

@@ -1,4 +1,4 @@
-"""Hosts on a network of their own: namespaces joined by a bridge, ended with the test."""
+"""Hosts on their own network: namespaces joined by a bridge, ended with the test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.machines.machine import wait_until
 
 SUBNET = "198.18.0"
-"""A network set apart for tests (RFC 2544)."""
+"""A network reserved for tests (RFC 2544)."""
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -26,7 +26,7 @@ class Host:
     """A host, or the switch itself.
 
     Attributes:
-        pid: of the process that holds its namespace.
+        pid: the process that holds its namespace.
         address: its address on the network.
     """
 
@@ -38,7 +38,7 @@ class Host:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Make this thread's new sockets and processes those of this host."""
+        """Create this thread's new sockets and processes in the namespace of this host."""
         with Path("/proc/thread-self/ns/net").open() as here:
             _enter(Path(f"/proc/{self.pid}/ns/net"))
             try:
@@ -56,13 +56,13 @@ def _enter(namespace: Path) -> None:
 
 @dataclass
 class Network:
-    """A switch and the hosts at it."""
+    """A switch and its hosts."""
 
     switch: Host
     hosts: list[Host]
 
     def cut(self, number: int) -> None:
-        """Pull a host's cable."""
+        """Unplug a host's cable."""
         self.switch.run("ip", "link", "set", f"port{number}", "down")
 
     def mend(self, number: int) -> None:
@@ -71,7 +71,7 @@ class Network:
 
 @contextlib.contextmanager
 def network(hosts: int) -> Iterator[Network]:
-    """Make a network of hosts."""
+    """Create a network of hosts."""
     if os.geteuid() != 0:
         pytest.skip("no hosts in namespaces: needs root")
     if not all(shutil.which(name) for name in ("ip", "unshare", "nsenter")):

@@ -22,7 +22,7 @@ from tests.support.service import ROOT
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that signs itself; its file and that of its key."""
+    """Make a self-signed certificate for 127.0.0.1; return its file and that of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -51,7 +51,10 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 
 def fitted(example: Path, replacements: dict[str, str]) -> str:
-    """The example with addresses of the test; each must be there, so that examples stay true."""
+    """Return the example with the test's addresses.
+
+    All of them must occur, so that examples stay true.
+    """
     text = example.read_text()
     for old, new in replacements.items():
         assert old in text, f"{example.name} has no {old!r}"
@@ -61,7 +64,7 @@ def fitted(example: Path, replacements: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def proxy(kind: str, directory: Path, cells: Sequence[int]) -> Iterator[int]:
-    """Run a proxy before cells at the given ports; the proxy's port."""
+    """Run a proxy before cells at the given ports; yield the proxy's port."""
     if shutil.which(kind) is None:
         pytest.skip(f"{kind} is not installed")
     port = free_port()
@@ -77,7 +80,10 @@ def proxy(kind: str, directory: Path, cells: Sequence[int]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def nginx_site(directory: Path, server: str, address: str = "127.0.0.1") -> Iterator[int]:
-    """Run nginx with the contents of a plain ``server`` block at an address here; its port."""
+    """Run nginx with the contents of a plain ``server`` block at an address here.
+
+    Yield its port.
+    """
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     port = free_port()

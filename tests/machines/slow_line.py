@@ -1,4 +1,4 @@
-"""A slow or lossy line between a host of a network and the others, in both directions."""
+"""A slow or lossy line between one host of a network and the others, in both directions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from tests.machines.network import Host, Network
 
 QUEUE_MS = 1000
-"""Delay of a full queue; modems and base stations buffer about a second."""
+"""Seconds of delay of a full queue; modems and base stations buffer about a second."""
 BURST_BYTES = 3200
 """Two packets."""
 
 
 @dataclass(frozen=True)
 class LineKind:
-    """What a line lets through.
+    """The properties of a line.
 
     Attributes:
         kbit: kilobits a second in each direction.
@@ -30,20 +30,20 @@ class LineKind:
 
 
 def slow_down(network: Network, number: int, kind: LineKind) -> None:
-    """Make a host's line one of a kind."""
+    """Give a host's line these properties."""
     _shape(network.hosts[number], "eth0", kind)
     _shape(network.switch, f"port{number}", kind)
 
 
 def _shape(host: Host, device: str, kind: LineKind) -> None:
-    """Shape what a host sends to a device.
+    """Shape the packets that a host sends to a device.
 
-    netem is not in every kernel, so losses are a class of its own that takes no packet: a filter in
-    classic BPF puts those there for which the kernel's random number is below the share.
+    netem is not in every kernel, so losses are a class of their own that sends no packet: a filter
+    in classic BPF puts packets there for which the kernel's random number is below the share.
     """
     rate = f"{kind.kbit}kbit"
     host.run("ip", "link", "set", "dev", device, "gso_max_segs", "1")  # lose packets, not bundles
-    host.run("tc", "qdisc", "replace", "dev", device, "root", "pfifo")  # without what was before
+    host.run("tc", "qdisc", "replace", "dev", device, "root", "pfifo")  # remove earlier rules
     if not kind.loss:
         bucket = ["tbf", "rate", rate, "burst", str(BURST_BYTES), "latency", f"{QUEUE_MS}ms"]
         host.run("tc", "qdisc", "replace", "dev", device, "root", *bucket)

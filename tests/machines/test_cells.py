@@ -1,4 +1,4 @@
-"""Two cells of one machine: one port for all, one for each, and faults that stay within a cell."""
+"""Two cells of one machine: a common port, a port for each, and failures confined to a cell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CELLS = 2
 
 
 def port_block() -> int:
-    """First of some ports that are free together."""
+    """Return the first of several consecutive free ports."""
     while True:
         first = free_port()
         if first + CELLS < 65_536:
@@ -30,7 +30,7 @@ def port_block() -> int:
 
 @pytest.fixture(scope="module")
 def cells() -> Iterator[tuple[Service, int]]:
-    """A service of two cells with a worker each, and the port of the first cell alone."""
+    """A service of two cells with a worker each, and the port of the first cell."""
     first = port_block()
     with running(f"cells = {CELLS}\ncellPort = {first}\n{UNPACED}", workers=CELLS) as service:
         for number in range(CELLS):
@@ -56,7 +56,7 @@ async def succeeds(client: Client) -> bool:
 
 
 async def test_new_sessions_are_spread_over_the_cells(cells: tuple[Service, int]) -> None:
-    """The kernel gives connections at the common port to both, and each does its work."""
+    """The kernel distributes connections at the common port, and each cell does its work."""
     service, _ = cells
     met = set()
     for _ in range(64):
@@ -69,15 +69,15 @@ async def test_new_sessions_are_spread_over_the_cells(cells: tuple[Service, int]
 
 
 async def test_each_cell_has_its_own_port(cells: tuple[Service, int]) -> None:
-    """What a balancer needs: cell K alone at cellPort + K."""
+    """A load balancer needs this: cell K alone is at cellPort + K."""
     _, first = cells
     for number in range(CELLS):
         async with Client(f"ws://127.0.0.1:{first + number}/ws") as client:
             assert cell_of(client) == f"{number:02x}"
 
 
-async def test_a_cell_s_fault_stays_within_it(cells: tuple[Service, int]) -> None:
-    """One cell's gateway dies: the other continues, and the session is resumed at its own."""
+async def test_a_failure_stays_within_its_cell(cells: tuple[Service, int]) -> None:
+    """The gateway of one cell dies: the other continues, and the session is resumed at its own."""
     service, first = cells
     urls = [f"ws://127.0.0.1:{first + number}/ws" for number in range(CELLS)]
     async with Client(urls[0]) as hit, Client(urls[1]) as other:
@@ -86,7 +86,7 @@ async def test_a_cell_s_fault_stays_within_it(cells: tuple[Service, int]) -> Non
         dead = next(pid for pid in service.pids("gateway-0"))
         os.kill(dead, signal.SIGKILL)
         assert await succeeds(other)
-    # No waiting for it: the connection waits in the kernel for the next gateway.
+    # No need to wait: the kernel queues the connection for the next gateway.
     again = Client(urls[0], session_id=hit.session_id, resume_token=hit.resume_token)
     async with again:
         assert again.connected is not None

@@ -33,7 +33,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         started.run("umount", "/etc/lunapass")
         started.run("rmdir", "/etc/lunapass")
         started.run("userdel", "lunapass")
-        started.run("rm", "-f", "/usr/sbin/policy-rc.d")  # in containers it forbids all starts
+        started.run("rm", "-f", "/usr/sbin/policy-rc.d")  # forbids all starts
         started.run("mkdir", "-p", "/var/lib/dpkg/info", "/var/lib/dpkg/updates")
         started.run("touch", "/var/lib/dpkg/status")
         try:
@@ -43,7 +43,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 def package(machine: Machine, version: str, addition: str = "") -> str:
-    """Build a package, with an addition to its conffiles; its path on the machine."""
+    """Build a package, with an addition to its conffiles; return its path on the machine."""
     root = machine.etc / version
     program = root / deb.PROGRAM
     program.parent.mkdir(parents=True)
@@ -71,14 +71,14 @@ def mode(machine: Machine, path: str) -> str:
 
 
 def named_after_the_service(machine: Machine) -> list[str]:
-    """Files, folders and links that were written to the machine."""
+    """Return files, folders and links that were written to the machine."""
     written = ("/opt/over/etc/upper", "/opt/over/usr/upper")  # boot.sh
     folders = (*written, UNITS, "/run", "/var")
     return machine.run("find", *folders, "-name", "*lunapass*").split()
 
 
-def test_the_life_of_the_package(machine: Machine) -> None:
-    """Install, upgrade, remove and purge, in one test, because each begins with the one before."""
+def test_the_package_is_installed_upgraded_removed_and_purged(machine: Machine) -> None:
+    """This is one test, because each step starts with the result of the previous one."""
     first, second = package(machine, "1.0-1"), package(machine, "2.0-1", NEW)
     refused_beside_an_archive_install(machine, first)
     installed(machine, first)
@@ -95,7 +95,7 @@ def refused_beside_an_archive_install(machine: Machine, deb_file: str) -> None:
 
 
 def installed(machine: Machine, deb_file: str) -> None:
-    """The service runs, with a key of its own, and only root can read its configuration."""
+    """The service runs, with its own key, and only root can read its configuration."""
     print(dpkg(machine, "--install", deb_file))
     wait_until(machine.ready, "the service")
     assert "/lib/systemd/system/" in machine.show(GATEWAY, "FragmentPath")

@@ -1,4 +1,4 @@
-"""The archive installs, upgrades and goes back without network; the demonstration runs there."""
+"""The archive installs, upgrades and rolls back without a network; the demonstration runs there."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def root(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 
 def install(archive: Path, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the installer where there is no network."""
+    """Run the installer without a network."""
     program = [str(archive / "install.sh"), "--root", str(root), "--python", sys.executable]
     return offline(*program, *options)
 
@@ -74,7 +74,7 @@ def test_there_is_no_network() -> None:
 
 
 def test_the_demonstration_runs(root: Path, tmp_path: Path) -> None:
-    """What ``make demo`` does, with the installed program alone."""
+    """It does what ``make demo`` does, with the installed program alone."""
     current = root / "opt/lunapass/current"
     program = [str(current / "venv/bin/lunapass"), "demo", "--models", str(current / "models")]
     done = offline(*program, "--output", str(tmp_path / "demo"), cwd=tmp_path)
@@ -84,8 +84,8 @@ def test_the_demonstration_runs(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "demo/bestshot.jpg").stat().st_size > 1000
 
 
-def test_the_configuration_has_a_key_of_its_own(root: Path) -> None:
-    """It is accepted in production, and no other user may read it."""
+def test_the_configuration_has_a_new_key(root: Path) -> None:
+    """It is accepted in production, and no other user can read it."""
     config = root / "etc/lunapass/lunapassapi.config.toml"
     assert config.stat().st_mode & 0o077 == 0
     program = str(root / "opt/lunapass/current/venv/bin/lunapass")
@@ -103,8 +103,8 @@ def test_a_configuration_of_luna_pass_finds_the_models(root: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
 
 
-def test_an_upgrade_and_the_way_back(archive: Path, root: Path) -> None:
-    """The second install stands beside the first; going back needs no archive's wheels."""
+def test_an_upgrade_can_be_rolled_back(archive: Path, root: Path) -> None:
+    """The second release is installed beside the first; the rollback needs no archive."""
     key = (root / "etc/lunapass/lunapassapi.config.toml").read_text()
     assert release(root) == "1"
     done = install(archive, root)
@@ -117,7 +117,7 @@ def test_an_upgrade_and_the_way_back(archive: Path, root: Path) -> None:
     assert offline(str(root / "opt/lunapass/current/venv/bin/lunapass"), "--version").stdout
 
 
-def test_a_configuration_that_is_not_accepted_changes_nothing(archive: Path, root: Path) -> None:
+def test_a_rejected_configuration_changes_nothing(archive: Path, root: Path) -> None:
     """A release that could not start is not switched to, and leaves no folder.
 
     The rolled-back release is removed by the next install.
@@ -135,7 +135,7 @@ def test_a_configuration_that_is_not_accepted_changes_nothing(archive: Path, roo
 
 
 def test_a_damaged_archive_is_refused(archive: Path, root: Path) -> None:
-    """One changed byte of a model, and nothing is installed."""
+    """One changed byte of a model prevents the installation."""
     model = archive / "models/yunet_s_320_320.onnx"
     good = model.read_bytes()
     model.write_bytes(good[:-1] + b"!")

@@ -1,4 +1,4 @@
-"""OpenVINO makes code: the units forbid it unless the configuration asks for it by name."""
+"""OpenVINO generates code: the units forbid that unless the configuration names it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 def start_worker(machine: Machine, provider: str) -> str:
-    """Install the units for a provider and start a worker; the libraries that it has loaded."""
+    """Install the units for a provider and start a worker; return its loaded libraries."""
     machine.configure(f'[MODELS]\ndirectory = "{SOURCE}/models"\nprovider = "{provider}"')
     path = machine.etc / "lunapassapi.config.toml"
     path.write_text(path.read_text().replace("tests.support.stamp:StampBackend", "onnx"))
@@ -56,6 +56,6 @@ def test_auto_stays_with_onnxruntime(machine: Machine) -> None:
     assert "warning" in lines[0].lower()
 
 
-def test_openvino_by_name_is_allowed_to(machine: Machine) -> None:
+def test_openvino_by_name_may_generate_code(machine: Machine) -> None:
     """Units for ``provider = "openvino"`` let the worker compile its networks."""
     assert "libopenvino_intel_cpu_plugin" in start_worker(machine, "openvino")

@@ -1,4 +1,4 @@
-"""nginx and HAProxy before two cells: sticky by session id; a dead gateway loses no session."""
+"""nginx and HAProxy before two cells: sticky by session id, and a dead gateway loses no session."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PUBLIC = "kiosk.example.org"
 
 @pytest.fixture(scope="module")
 def cells() -> Iterator[list[Service]]:
-    """Two services, cell 0 and cell 1, that believe a proxy on this machine."""
+    """Two services, cell 0 and cell 1, that trust a proxy on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
         patch.setenv("LUNAPASS__LUNA_PASS__HOSTS", f'["{PUBLIC}"]')
@@ -61,7 +61,7 @@ class Front:
         return httpx.get(url, headers=headers, verify=False, trust_env=False)
 
     def status_of(self, request: bytes) -> int:
-        """Status of the answer to these bytes."""
+        """Return the status of the answer to these bytes."""
         context = ssl._create_unverified_context()
         with (
             socket.create_connection(("127.0.0.1", self.port), 30) as line,
@@ -94,7 +94,7 @@ def front(
 
 
 async def until_verdict(url: str, first_frame: asyncio.Event) -> tuple[str | None, Verdict]:
-    """A session of two seconds; its id and its verdict."""
+    """Run a session of two seconds; return its id and its verdict."""
 
     async def frames() -> AsyncIterator[bytes]:
         for number in range(20):
@@ -121,11 +121,11 @@ async def test_a_killed_gateway_loses_no_session(front: Front, cells: list[Servi
     ended = await asyncio.gather(*running_sessions)
     assert all(verdict.accepted for _, verdict in ended)
     of_cell = {identity[:2] for identity, _ in ended if identity}
-    assert of_cell == {"00", "01"}  # new sessions were spread over both
+    assert of_cell == {"00", "01"}  # new sessions went to both cells
 
 
 async def test_a_resuming_client_reaches_its_cell(front: Front) -> None:
-    """Sessions of either cell are found again, however many others connect in between."""
+    """This holds for sessions of either cell, however many others connect in between."""
     for _ in range(4):
         async with Client(front.url) as client:
             await client.send_frame(stamped_jpeg(1, 1))
@@ -138,8 +138,8 @@ async def test_a_resuming_client_reaches_its_cell(front: Front) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_the_client_s_address_is_handed_on(kind: str, tmp_path: Path) -> None:
-    """The gateway hears whom the proxy saw, and not what the client wrote itself."""
+def test_the_address_of_the_client_is_forwarded(kind: str, tmp_path: Path) -> None:
+    """The gateway gets the address that the proxy saw, not the one that the client claims."""
     with echo() as (port, heard), proxy(kind, tmp_path, [port, port]) as front_port:
         front = Front(front_port)
         wait_until(front.ready, kind)
@@ -157,11 +157,11 @@ ODD_REQUESTS = [
         {400, 431},
     ),
 ]
-"""Requests that no cell reads, and the statuses by which proxy or cell may refuse them."""
+"""Requests that no cell accepts, and the statuses with which proxy or cell may refuse them."""
 
 
-async def test_odd_requests_keep_no_client_out(front: Front) -> None:
-    """A client whose requests are refused costs the others neither cell."""
+async def test_invalid_requests_lock_out_no_client(front: Front) -> None:
+    """A client whose requests are refused takes no cell from the others."""
     for request, statuses in ODD_REQUESTS:
         assert {front.status_of(request) for _ in range(3)} <= statuses
     for _ in range(6):
@@ -170,8 +170,8 @@ async def test_odd_requests_keep_no_client_out(front: Front) -> None:
 
 
 @pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_requests_without_an_answer_take_no_cell_out(kind: str, tmp_path: Path) -> None:
-    """Whatever a client may find that makes a cell end a connection, others are served."""
+def test_requests_without_an_answer_do_not_mark_a_cell_down(kind: str, tmp_path: Path) -> None:
+    """Even if a client can make a cell end a connection, others are served."""
     with echo() as (port, _), proxy(kind, tmp_path, [port, port]) as front_port:
         front = Front(front_port)
         wait_until(front.ready, kind)
@@ -179,8 +179,8 @@ def test_requests_without_an_answer_take_no_cell_out(kind: str, tmp_path: Path) 
         assert {front.get("/healthz").status_code for _ in range(4)} == {200}
 
 
-async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]) -> None:
-    """Behind a trusted proxy one client that floods takes nothing from the others."""
+async def test_sessions_are_counted_by_the_address_of_the_client(cells: list[Service]) -> None:
+    """Behind a trusted proxy a flood of one client takes nothing from the others."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def connect(address: str) -> Command:
@@ -199,13 +199,13 @@ async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]
 
 @contextlib.contextmanager
 def echo() -> Iterator[tuple[int, list[list[str]]]]:
-    """A server that says yes to everything but ``/cut``, and what X-Forwarded-For it heard."""
+    """A server that accepts everything but ``/cut``, and the X-Forwarded-For that it got."""
     heard: list[list[str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/cut":
-                return  # which ends the connection
+                return  # ends the connection
             heard.append(self.headers.get_all("X-Forwarded-For", []))
             self.send_response(200)
             self.send_header("Content-Length", "0")
@@ -234,9 +234,9 @@ def echo() -> Iterator[tuple[int, list[list[str]]]]:
     ],
 )
 async def test_only_the_own_page_may_connect(front: Front, origin: str, admitted: bool) -> None:
-    """Behind the proxy too, a browser's Origin is compared with the address it asked for.
+    """Behind the proxy, too, a browser's Origin is compared with the address it requested.
 
-    The page's scheme is that of the proxy, although the service itself is asked by http.
+    The page's scheme is that of the proxy, although the service itself is requested by http.
     """
     connection = websockets.connect(
         front.url, origin=Origin(origin.replace("PORT", str(front.port)))
@@ -260,7 +260,7 @@ async def test_only_the_own_page_may_connect(front: Front, origin: str, admitted
 async def test_only_the_public_name_is_served(
     front: Front, name: str, path: str, status: str | None
 ) -> None:
-    """A site that leads its name to the proxy (DNS rebinding) opens no WebSocket as its own."""
+    """A site whose name resolves to the proxy (DNS rebinding) opens no WebSocket under its name."""
     connection = websockets.connect(
         f"wss://{name}{path}",
         host="127.0.0.1",
@@ -276,6 +276,6 @@ async def test_only_the_public_name_is_served(
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/statistics", "/status"])
-def test_numbers_are_not_shown(front: Front, path: str) -> None:
-    """The pages about a cell are not for clients from outside."""
+def test_private_pages_are_not_served(front: Front, path: str) -> None:
+    """Clients from outside cannot see the pages about a cell."""
     assert front.get(path).status_code == 404

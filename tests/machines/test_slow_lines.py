@@ -1,4 +1,4 @@
-"""Accepted sessions end in their RESULT on slow and lossy lines, also after a cut in its middle."""
+"""Accepted sessions get their RESULT on slow and lossy lines, even after an interruption."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LIVE = 50
 
 
 def large_jpeg(quality: int = 85) -> bytes:
-    """A stamped picture of some 60 kB that is live; its RESULT has 60 to 70 kB."""
+    """Return a live stamped image of some 60 kB; its RESULT has 60 to 70 kB."""
     image = np.full((480, 640, 3), 127, np.uint8)
     noise = np.random.default_rng().integers(90, 160, (200, 640, 1), dtype=np.uint8)
     image[280:] = np.repeat(noise, 3, axis=2)
@@ -76,7 +76,7 @@ def site() -> Iterator[Site]:
 
 
 def assert_accepted(verdict: Verdict, session: str | None) -> None:
-    """The verdict has a token of this session that verifies."""
+    """Check that the verdict has a token of this session that verifies."""
     assert verdict.accepted
     assert verdict.token is not None
     claims = jwt.decode(verdict.token, KEY, algorithms=["HS256"], issuer="lunapass")
@@ -85,7 +85,7 @@ def assert_accepted(verdict: Verdict, session: str | None) -> None:
 
 @pytest.mark.parametrize("kind", [SLOW, MIDDLING, LOSSY], ids=str)
 async def test_an_accepted_session_ends_in_its_result(site: Site, kind: LineKind) -> None:
-    """On one connection, though frame and RESULT take longer than any silence that is borne."""
+    """On one connection, although frame and RESULT take longer than any tolerated silence."""
     slow_down(site.network, 0, kind)
     async with Client(site.url, patience=PATIENCE, resumes=0) as client:
         verdict = await client.check([large_jpeg()])
@@ -93,8 +93,8 @@ async def test_an_accepted_session_ends_in_its_result(site: Site, kind: LineKind
 
 
 @pytest.mark.parametrize("kind", [MIDDLING, LOSSY], ids=str)
-async def test_a_client_of_its_own_gets_the_result(site: Site, kind: LineKind) -> None:
-    """A program that knows the commands alone; the bytes of RESULT are announced to it."""
+async def test_a_minimal_client_gets_the_result(site: Site, kind: LineKind) -> None:
+    """It is a program that knows only the commands; the size of RESULT is announced to it."""
     slow_down(site.network, 0, kind)
     announced = None
     async with websockets.connect(site.url, ping_interval=None) as line:
@@ -122,7 +122,7 @@ location / {
 
 @pytest.fixture
 def proxied(site: Site, tmp_path: Path) -> Iterator[str]:
-    """Address of nginx before the service, on the same host."""
+    """Yield the address of nginx before the service, on the same host."""
     host = site.network.hosts[0]
     with contextlib.ExitStack() as stack:
         with host.inside():
@@ -131,11 +131,11 @@ def proxied(site: Site, tmp_path: Path) -> Iterator[str]:
         yield f"ws://{host.address}:{port}/ws"
 
 
-async def test_a_proxy_may_pass_the_result_on(site: Site, proxied: str) -> None:
-    """It has taken RESULT long before the client; the client says HEARTBEAT, as the page does.
+async def test_a_proxy_may_buffer_the_result(site: Site, proxied: str) -> None:
+    """It has read RESULT long before the client, which sends HEARTBEAT meanwhile, as the page does.
 
-    If the connection to the client were closed meanwhile, the answer to a HEARTBEAT would be a
-    reset, and what has not arrived would be lost.
+    If the connection to the client were closed then, the answer to a HEARTBEAT would be a reset,
+    and the rest of RESULT would be lost.
     """
     slow_down(site.network, 0, SLOWER)
 
@@ -151,8 +151,8 @@ async def test_a_proxy_may_pass_the_result_on(site: Site, proxied: str) -> None:
     assert_accepted(verdict, client.session_id)
 
 
-async def test_a_result_that_was_cut_is_given_once_more(site: Site) -> None:
-    """The cable is pulled while RESULT arrives: the client notices, resumes, and gets it."""
+async def test_an_interrupted_result_is_delivered_again(site: Site) -> None:
+    """The cable is unplugged while RESULT arrives: the client notices, resumes, and gets it."""
     slow_down(site.network, 0, MIDDLING)
     cut = asyncio.Event()
 

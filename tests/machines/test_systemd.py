@@ -34,7 +34,7 @@ SOCKET = "lunapass-gateway@0.socket"
 WORST_EXPOSURE = 2.0
 REAL_MODELS = (ROOT / "models/yunet_s_320_320.onnx").exists()
 TOO_LARGE = "[LIVENESS.THRESHOLDS]\nfaceWidth = 300"
-"""A threshold that the test's faces, 200 pixels wide, do not meet: code 12."""
+"""A threshold that the test's faces, 200 pixels wide, fail with code 12."""
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture(autouse=True)
 def running(machine: Machine) -> None:
-    """Begin each test with the service as it is installed, whatever the one before has left."""
+    """Start each test with the installed service, whatever the previous test left."""
     machine.configure()
-    machine.systemctl("stop", "lunapassapi.socket", "lunapassapi.service")  # it has the port
+    machine.systemctl("stop", "lunapassapi.socket", "lunapassapi.service")  # it uses the port
     machine.run("systemctl", "reset-failed", check=False)
     machine.systemctl("start", "lunapass.target")
     wait_until(machine.ready, "the service")
@@ -65,7 +65,7 @@ def worker(machine: Machine) -> str:
 
 
 async def ended_well(client: Client) -> bool:
-    """Send a frame that is accepted; whether the verdict is a success."""
+    """Send a live frame; return whether the verdict is a success."""
     await client.send_frame(stamped_jpeg(1, 50))
     answers = [answer async for answer in client.answers()]
     assert client.close_code == CloseCode.VERDICT, answers
@@ -73,7 +73,7 @@ async def ended_well(client: Client) -> bool:
 
 
 async def reload(machine: Machine) -> None:
-    """Have the configuration read again, and wait until each role has done so."""
+    """Reload the configuration, and wait until each role has done so."""
 
     def reloads() -> int:
         return machine.log().count("configuration reloaded")
@@ -89,7 +89,7 @@ async def until_back(machine: Machine, unit: str, before: int) -> None:
 
 
 def test_the_units_are_clean(machine: Machine) -> None:
-    """``systemd-analyze verify`` has nothing to say."""
+    """``systemd-analyze verify`` reports nothing."""
     units = ["lunapass.target", SOCKET, PARTS, AGGREGATOR, GATEWAY, worker(machine)]
     others = ["lunapass-video@1.service", "lunapassapi.socket", "lunapassapi.service"]
     assert machine.run("systemd-analyze", "verify", *units, *others).strip() == ""
@@ -114,7 +114,7 @@ def test_the_units_are_sandboxed(machine: Machine) -> None:
 
 
 async def test_a_session_succeeds(machine: Machine) -> None:
-    """Gateway, worker and aggregator find each other through their sandboxes."""
+    """Gateway, worker and aggregator reach each other through their sandboxes."""
     async with Client(machine.url) as client:
         assert await ended_well(client)
 
@@ -128,8 +128,10 @@ def test_all_units_write_to_the_log_file(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("role", ["worker", "aggregator", "gateway"])
-async def test_a_killed_unit_is_back_and_the_session_lives(machine: Machine, role: str) -> None:
-    """SIGKILL to any unit: systemd starts it again, and the session ends in its verdict."""
+async def test_a_killed_unit_is_restarted_and_the_session_continues(
+    machine: Machine, role: str
+) -> None:
+    """After SIGKILL to any unit systemd starts it again, and the session gets its verdict."""
     unit = {"worker": worker(machine), "aggregator": AGGREGATOR, "gateway": GATEWAY}[role]
     before = int(machine.show(unit, "NRestarts"))
     async with Client(machine.url) as client:
@@ -147,16 +149,16 @@ async def test_a_killed_unit_is_back_and_the_session_lives(machine: Machine, rol
         assert await ended_well(again)
 
 
-async def test_the_watchdog_ends_what_stands_still(machine: Machine) -> None:
+async def test_the_watchdog_ends_a_suspended_worker(machine: Machine) -> None:
     """A worker that is stopped (SIGSTOP) is killed by the watchdog and started again."""
     unit = worker(machine)
     before = int(machine.show(unit, "NRestarts"))
     machine.kill(unit, "SIGSTOP")
     await until_back(machine, unit, before)
-    assert "Fatal Python error: Aborted" in machine.log()  # systemd asked it where it stands
+    assert "Fatal Python error: Aborted" in machine.log()  # systemd asked it for a backtrace
 
 
-async def test_a_reload_takes_new_thresholds_and_drops_no_session(machine: Machine) -> None:
+async def test_a_reload_applies_new_thresholds_and_drops_no_session(machine: Machine) -> None:
     """An open session's next frames are judged by the new file; an invalid file has no effect."""
     pid = machine.show(GATEWAY, "MainPID")
     try:
@@ -181,7 +183,7 @@ async def test_a_reload_takes_new_thresholds_and_drops_no_session(machine: Machi
 
 
 async def test_an_edit_without_a_reload_is_not_used(machine: Machine) -> None:
-    """A role that dies and is started again works with what the others use."""
+    """A role that is restarted uses the same configuration as the others."""
     unit = worker(machine)
     before = int(machine.show(unit, "NRestarts"))
     try:
@@ -196,8 +198,8 @@ async def test_an_edit_without_a_reload_is_not_used(machine: Machine) -> None:
         machine.configure()
 
 
-async def test_roles_find_each_other_after_a_reload_and_a_restart(machine: Machine) -> None:
-    """A role that starts after a reload has the running ones' keys; a restart is one of all."""
+async def test_roles_reach_each_other_after_a_reload_and_a_restart(machine: Machine) -> None:
+    """A role that starts after a reload has the running ones' keys; a restart replaces all."""
     await reload(machine)
     before = int(machine.show(AGGREGATOR, "NRestarts"))
     machine.kill(AGGREGATOR, "SIGKILL")
@@ -212,8 +214,8 @@ async def test_roles_find_each_other_after_a_reload_and_a_restart(machine: Machi
         assert await ended_well(client)
 
 
-def test_no_role_but_the_aggregator_gets_at_the_key(machine: Machine) -> None:
-    """Not in its memory, its environment or its command line, and no file it can read has it."""
+def test_only_the_aggregator_can_read_the_key(machine: Machine) -> None:
+    """It is not in another role's memory, environment, command line or readable files."""
     (machine.etc / "lunapassapi.config.toml").chmod(0o600)
     for unit in (GATEWAY, worker(machine), AGGREGATOR):
         pid = machine.pid_of(unit)
@@ -223,16 +225,16 @@ def test_no_role_but_the_aggregator_gets_at_the_key(machine: Machine) -> None:
         said = machine.as_unit(unit, "cat", OWN_PART, *CLOSED)
         assert (KEY in said) == (unit == AGGREGATOR)
         assert said.count("Permission denied") == len(CLOSED)
-        # Whose memory is hidden belongs to root in /proc, and other processes may not look.
+        # In /proc a process with hidden memory belongs to root, so other processes cannot read it.
         assert Path(f"/proc/{pid}/environ").stat().st_uid == 0
 
 
 async def test_a_restart_refuses_no_connection(machine: Machine) -> None:
-    """Clients that connect all through a gateway's restart are all served."""
+    """All clients that connect during a gateway's restart are served."""
     restart = asyncio.create_task(asyncio.to_thread(machine.systemctl, "restart", GATEWAY))
     served = 0
     while not restart.done() or served < 20:
-        with contextlib.suppress(TimeoutError):  # a client may be less patient than a busy machine
+        with contextlib.suppress(TimeoutError):  # a client may give up on a busy machine
             async with Client(machine.url) as client:
                 assert client.connected is not None
                 assert client.connected.command is Command.CONNECTED
@@ -242,7 +244,7 @@ async def test_a_restart_refuses_no_connection(machine: Machine) -> None:
 
 
 async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
-    """Stopping everything ends the gateway first, and that one waits for its sessions."""
+    """Stopping everything stops the gateway first, which waits for its sessions."""
     async with Client(machine.url) as client:
         await client.send_frame(stamped_jpeg(1, 1))
         await client.receive()
@@ -260,7 +262,7 @@ async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
 
 @pytest.mark.parametrize("codec", ["H265", "H264", "VP9"])
 def test_a_video_worker_is_watched(machine: Machine, codec: str) -> None:
-    """It films through its sandbox, says that it is ready, and is back after SIGKILL."""
+    """It makes videos in its sandbox, reports that it is ready, and is back after SIGKILL."""
     unit = "lunapass-video@1.service"
     before = int(machine.show(unit, "NRestarts"))
     with running_redis() as redis:
@@ -280,9 +282,9 @@ def test_a_video_worker_is_watched(machine: Machine, codec: str) -> None:
 
 
 async def test_one_unit_runs_all_roles(machine: Machine) -> None:
-    """The single unit: its supervisor starts all roles, with the real models where there are.
+    """The supervisor of the single unit starts all roles, with the real models if available.
 
-    It too needs no configuration that its user may read.
+    It does not need a configuration that its user can read either.
     """
     settings = f'[MODELS]\ndirectory = "{SOURCE}/models"'
     machine.configure(settings)

@@ -74,7 +74,7 @@ class Site:
         return f"ws://{self.network.hosts[number].address}:{self.services[number].port}/ws"
 
     def client(self, number: int, earlier: Client | None = None) -> Client:
-        """A client at a host; with an earlier one, its session is resumed there."""
+        """A client at a host; given an earlier one, it resumes that one's session there."""
         if earlier is None:
             return Client(self.url(number))
         return Client(
@@ -82,7 +82,7 @@ class Site:
         )
 
     def accepted(self, number: int) -> float:
-        """Sessions that a host has accepted; others of an earlier test may still end meanwhile."""
+        """Sessions that a host has accepted; those of an earlier test may still end meanwhile."""
         with self.network.hosts[number].inside():
             return self.services[number].metric('lunapass_sessions_total{outcome="accepted"}')
 
@@ -122,14 +122,14 @@ def _at(host: Host, settings: str) -> Iterator[Service]:
 
 @pytest.fixture(autouse=True)
 def at_the_switch(site: Site) -> Iterator[None]:
-    """Clients are at the switch; every test begins with all cables plugged in."""
+    """Clients are at the switch; every test starts with all cables plugged in."""
     site.network.mend(0)
     with site.network.switch.inside():
         yield
 
 
 def test_prometheus_on_another_host_reads_the_metrics(site: Site) -> None:
-    """With the token, and nothing but the metrics; without it, nothing."""
+    """With the token it gets the metrics and nothing else; without it, nothing."""
     address = f"http://{site.network.hosts[0].address}:{site.services[0].port}"
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     scraped = httpx.get(f"{address}/metrics", headers=bearer, trust_env=False)
@@ -146,7 +146,7 @@ def test_prometheus_on_another_host_reads_the_metrics(site: Site) -> None:
 
 
 async def show(client: Client, *numbers: int) -> list[Answer]:
-    """Send frames one after another; their answers."""
+    """Send frames one after another; return their answers."""
     answers = []
     for number in numbers:
         await client.send_frame(stamped_jpeg(1, number))
@@ -185,7 +185,7 @@ async def test_a_session_continues_at_the_other_host(site: Site) -> None:
             assert result.command is Command.RESULT
             assert result.body["isOk"]
         site.network.mend(0)
-        # The first host learns of it as soon as it reaches the store, and closes its connection.
+        # The first host learns of it once it reaches the store, and closes its connection.
         last = [answer async for answer in client.answers()]
         assert last == []
         assert client.close_code == CloseCode.REPLACED
@@ -193,8 +193,8 @@ async def test_a_session_continues_at_the_other_host(site: Site) -> None:
     assert site.accepted(0) == before
 
 
-async def test_a_verdict_is_given_again_at_the_other_host(site: Site) -> None:
-    """RESULT was lost with its host: the other one gives the very same token."""
+async def test_a_verdict_is_delivered_again_at_the_other_host(site: Site) -> None:
+    """RESULT was lost with its host: the other one delivers exactly the same token."""
     async with site.client(0) as client:
         await show(client, 1, 50)
         first = await client.receive()
@@ -205,7 +205,7 @@ async def test_a_verdict_is_given_again_at_the_other_host(site: Site) -> None:
 
 
 async def test_a_restarted_gateway_stays_the_owner(site: Site) -> None:
-    """A gateway that died and is back continues its sessions; the store does not prevent it."""
+    """A restarted gateway continues its sessions; the store does not prevent it."""
     service = site.services[0]
     async with site.client(0) as client:
         await show(client, 1)
@@ -213,13 +213,13 @@ async def test_a_restarted_gateway_stays_the_owner(site: Site) -> None:
     with site.network.hosts[0].inside():
         await asyncio.to_thread(service.wait_ready)
     async with site.client(0, client) as again:
-        await asyncio.sleep(2.5)  # longer than an owner waits before it asks
+        await asyncio.sleep(2.5)  # longer than an owner waits before it asks the store
         await show(again, 50)
         assert (await again.receive()).body["isOk"]
 
 
 async def test_a_wrong_token_gets_nothing(site: Site) -> None:
-    """A session id alone takes nothing out of the store."""
+    """A session id alone gets nothing from the store."""
     async with site.client(0) as client:
         await show(client, 1)
         await stored(site, client, 1)
@@ -231,7 +231,7 @@ async def test_a_wrong_token_gets_nothing(site: Site) -> None:
 
 
 async def test_a_forged_session_gets_nothing(site: Site) -> None:
-    """An attacker who can write to the store cannot make up frames: the session is refused."""
+    """An attacker who can write to the store cannot invent frames: the session is refused."""
     async with site.client(0) as client:
         await show(client, 1, 2)
         await stored(site, client, 2)
@@ -245,7 +245,10 @@ async def test_a_forged_session_gets_nothing(site: Site) -> None:
 
 
 async def test_without_redis_only_resuming_elsewhere_is_lost(site: Site) -> None:
-    """Redis is down: sessions begin, resume at their host and succeed; back, it catches up."""
+    """While Redis is down, sessions start, resume at their host and succeed.
+
+    Later the writes follow.
+    """
     async with site.client(0) as before:
         await show(before, 1)
         site.store.stop()
