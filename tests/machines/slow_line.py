@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.machines.network import Host, Network
 
 QUEUE_MS = 1000
-"""Seconds of delay of a full queue; modems and base stations buffer about a second."""
+"""Delay of a full queue in milliseconds; modems and base stations buffer about a second."""
 BURST_BYTES = 3200
 """Two packets."""
 
