@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 
 from gateway import metrics
 from gateway.ledger import Ledger
+from gateway.limits.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.pool.dispatch import Dispatcher
 from gateway.pool.slots import make_slab
 from gateway.sessions.judgement import JudgementLink
@@ -27,7 +28,6 @@ from gateway.web.connection import Connection
 from gateway.web.descriptors import Descriptors, make_room
 from gateway.web.front import Front
 from gateway.web.http import finish
-from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.web.library_log import LibraryLog
 from gateway.web.readiness import readiness
 from gateway.web.server_result import ServerResult

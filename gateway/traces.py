@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared import __version__
 from shared.config.service import TracesSection
 from shared.errors import ConfigError, MessageError

@@ -157,13 +157,57 @@ def test_a_class_name_exists_once(trees: dict[str, ast.Module]) -> None:
     assert not {name: modules for name, modules in homes.items() if len(modules) > 1}
 
 
-A_FRAMES_WAY = [
+GATEWAY_LAYERS: list[tuple[str, ...]] = [
+    ("gateway.counters", "gateway.death_watch", "gateway.ledger", "gateway.metrics"),
+    ("gateway.limits",),
+    ("gateway.state",),
+    ("gateway.pool",),
+    ("gateway.sessions",),
+    ("gateway.statistics", "gateway.traces"),
+    ("gateway.web",),
+    ("gateway.service",),
+]
+"""Each layer may import those before it; the folders are rows of docs/architecture.md, reversed."""
+
+
+def layer_of(module: str) -> int | None:
+    """The index of a module's layer; None if it is in none or in two."""
+    found = [
+        index
+        for index, names in enumerate(GATEWAY_LAYERS)
+        if any(f"{module}.".startswith(f"{name}.") for name in names)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def test_the_layers_of_the_gateway_are_imported_in_one_direction(
+    imported: dict[str, Imports],
+) -> None:
+    """Late imports count, too; every module of the package is in one layer."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    folders = ("web", "sessions", "pool", "state", "limits")
+    rows = [f"| `gateway/{folder}/` |" for folder in folders]
+    assert sorted(rows, key=text.index) == rows
+    modules = [module for module in imported if module.startswith("gateway.")]
+    assert [module for module in modules if layer_of(module) is None] == []
+    found = [
+        f"{module} imports {name}"
+        for module in modules
+        for name, _ in imported[module]
+        if name.startswith("gateway.")
+        for own, other in [(layer_of(module), layer_of(name))]
+        if own is not None and other is not None and other > own
+    ]
+    assert found == []
+
+
+FRAME_PATH = [
     "gateway.web.connection",
     "gateway.sessions.sessions",
     "gateway.sessions.frames",
     "gateway.pool.dispatch",
     "gateway.sessions.judgement",
-    "gateway.sessions.session",
+    "gateway.state.session",
 ]
 """The modules that docs/architecture.md lists, in its order."""
 
@@ -173,20 +217,20 @@ def test_modules_on_the_path_of_a_frame_import_in_one_direction(
 ) -> None:
     """Each of the modules that handle a frame imports only later ones."""
     text = (ROOT / "docs" / "architecture.md").read_text()
-    rows = [f"| `{module.replace('.', '/')}.py` |" for module in A_FRAMES_WAY]
+    rows = [f"| `{module.replace('.', '/')}.py` |" for module in FRAME_PATH]
     assert [text.count(row) for row in rows] == [1] * len(rows)
     assert sorted(rows, key=text.index) == rows
     found = [
         f"{module} imports {name}"
-        for number, module in enumerate(A_FRAMES_WAY)
+        for number, module in enumerate(FRAME_PATH)
         for name, _ in imported[module]
-        for earlier in A_FRAMES_WAY[:number]
+        for earlier in FRAME_PATH[:number]
         if name.startswith(f"{earlier}.")
     ]
     assert found == []
 
 
-SESSION_MODULES = {"gateway.sessions.session", "gateway.sessions.record"}
+SESSION_MODULES = {"gateway.state.session", "gateway.state.record"}
 MUTATORS = {
     "add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse",
     "setdefault", "sort", "update",

@@ -22,8 +22,8 @@ from gateway.pool.fair_queue import FairQueue
 from gateway.pool.quarantine import Quarantine
 from gateway.pool.slots import SlotAllocator
 from gateway.pool.workers import Lease, WorkerLink, Workers
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.codes import Code
 from shared.config.service import Config
 from shared.errors import FrameError, MessageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 
 ACTIVE_SECONDS = 5.0
 """Time for which an address counts as active after its last frame."""

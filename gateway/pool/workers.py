@@ -10,8 +10,8 @@ from functools import partial
 
 from gateway import metrics
 from gateway.death_watch import DeathWatch
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.config.service import WorkersSection
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock

@@ -1,1 +1,1 @@
-"""Sessions: their state, frames and answers, and how another gateway continues them."""
+"""The life cycle of sessions: frames and answers, and how another gateway continues them."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway import metrics
 from gateway.sessions.recent_sessions import RecentSessions
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 from lunapass_client.codes import hint
 from shared.wire.messages import decode_estimate
 

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Iterable
 
 from gateway import metrics
+from gateway.limits.inflow import HeldBytes
 from gateway.pool.dispatch import Dispatcher
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.refused_frames import RefusedFrameLog
-from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
-from gateway.web.inflow import HeldBytes
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.codes import Code
 from shared.config.service import Config
 from shared.errors import FrameError

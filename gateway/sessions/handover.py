@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gateway.sessions.identity import digest
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
-from gateway.sessions.session import Session
+from gateway.state.identity import digest
+from gateway.state.session import Session
 from shared import redis_needs
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from gateway.death_watch import DeathWatch
 from gateway.ledger import Ledger
-from gateway.sessions.pending_frame import FramePictures, PendingFrame
-from gateway.sessions.session import Session
+from gateway.state.pending_frame import FramePictures, PendingFrame
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.errors import MessageError
 from shared.process.clock import SYSTEM, Clock

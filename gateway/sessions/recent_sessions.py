@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 from shared.codes import PROMPTS, Code
 
 MAX_SESSIONS = 20

@@ -6,8 +6,8 @@ import logging
 from collections import OrderedDict
 
 from gateway import metrics
-from gateway.sessions.session import Session
-from gateway.web.limits import LineBudget, TokenBucket
+from gateway.limits.buckets import LineBudget, TokenBucket
+from gateway.state.session import Session
 from shared.errors import FrameError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ address that opened it, and for the one at which its client is at that moment: o
 with two addresses would open sessions at one and have images refused at the other.
 
 Person and kiosk are the claims ``sub`` and ``kiosk`` of the start token. In this module a client is
-the digest of an address, a person or a kiosk (``gateway.web.addresses.address_digest``).
+the digest of an address, a person or a kiosk (``gateway.limits.addresses.address_digest``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple, Protocol
 
-from gateway.sessions.session import Session
-from gateway.web.addresses import address_digest, limit_key
+from gateway.limits.addresses import address_digest, limit_key
+from gateway.state.session import Session
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement

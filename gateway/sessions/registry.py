@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.sessions.session import Session
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.unsettled import Unsettled
-from gateway.web.limits import TokenBucket
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.pending_frame import FramePictures
 from gateway.sessions.registry import SessionRegistry
-from gateway.sessions.session import Session
-from gateway.sessions.state import State
+from gateway.state.pending_frame import FramePictures
+from gateway.state.session import Session
+from gateway.state.transitions import State
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.records import END, Judged

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gateway.sessions.session import Session
 from gateway.sessions.session_report import SessionReport
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 

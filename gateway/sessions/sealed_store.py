@@ -21,12 +21,12 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from gateway.sessions.identity import digest
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.sealing import Sealer, Stored
-from gateway.sessions.session import Session
 from gateway.sessions.store_contact import StoreContact
 from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
+from gateway.state.identity import digest
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.errors import MessageError, ResourceError
 from shared.process.clock import SYSTEM, Clock

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.sessions.session import Session
 from gateway.sessions.session_report import SessionReport
+from gateway.state.session import Session
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile

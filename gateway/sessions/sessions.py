@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from gateway import metrics
+from gateway.limits.addresses import limit_key
+from gateway.limits.inflow import HeldBytes
 from gateway.pool.dispatch import Dispatcher
 from gateway.sessions.decision_report import DecisionReport
 from gateway.sessions.frames import Frames, Trace
 from gateway.sessions.handover import Handover, Recall, StoreHandover
-from gateway.sessions.identity import digest, new_identity
 from gateway.sessions.judgement import Answers, JudgementLink
 from gateway.sessions.recent_sessions import RecentSessions, codes_of
 from gateway.sessions.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
 from gateway.sessions.results import Results
-from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
-from gateway.web.addresses import limit_key
-from gateway.web.inflow import HeldBytes
+from gateway.state.identity import digest, new_identity
+from gateway.state.session import Session
 from shared.config.cells import prefix
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock

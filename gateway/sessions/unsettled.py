@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway import metrics
-from gateway.sessions.pending_frame import FramePictures, PendingFrame
-from gateway.sessions.session import Session
+from gateway.state.pending_frame import FramePictures, PendingFrame
+from gateway.state.session import Session
 from shared.config.middlewares import WsMiddlewares
 
 

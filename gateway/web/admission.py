@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 from websockets.http11 import Response
 
+from gateway.limits.buckets import AddressBuckets, TokenBucket
 from gateway.web.basic_auth import BasicAuth
 from gateway.web.hosts import OwnHosts
-from gateway.web.limits import AddressBuckets, TokenBucket
 from gateway.web.origin import is_listed, is_own, origin_of
 from gateway.web.refusal import Refusal, RefusalLog, refuse
 from gateway.web.visit import Visit

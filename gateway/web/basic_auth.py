@@ -11,8 +11,8 @@ from http import HTTPStatus
 
 from websockets.http11 import Request, Response
 
+from gateway.limits.buckets import AddressBuckets
 from gateway.web.http import forbid
-from gateway.web.limits import AddressBuckets
 from gateway.web.origin import origin_of
 from gateway.web.refusal import Refusal, refuse
 from shared.config.plugins import BasicAuthArgs, PluginSection

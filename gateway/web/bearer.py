@@ -7,7 +7,7 @@ import hmac
 from pydantic import SecretStr
 from websockets.http11 import Request
 
-from gateway.sessions.identity import digest
+from gateway.state.identity import digest
 from shared.text_files import require_no_path
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}

@@ -23,8 +23,8 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from gateway import metrics
+from gateway.limits.inflow import Inflow, Meter
 from gateway.web.http import respond, without_body
-from gateway.web.inflow import Inflow, Meter
 from gateway.web.request_head import METHODS, RequestHead, UnfitRequest
 from shared.config.service import LimitsSection
 from shared.wire.websocket_adapter import AdaptedConnection

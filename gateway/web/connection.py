@@ -10,15 +10,15 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from gateway.sessions.identity import is_identity
-from gateway.sessions.record import CLIENT_LEFT
-from gateway.sessions.session import Session
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.sessions import Sessions
+from gateway.state.identity import is_identity
+from gateway.state.record import CLIENT_LEFT
+from gateway.state.session import Session
 from gateway.web.client_socket import ClientSocket
 from gateway.web.closing import SLOWEST_LINE
 from gateway.web.consent import required_version, with_consent
 from gateway.web.forwarded import networks, sender_of
-from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config

@@ -13,7 +13,7 @@ import os
 import resource
 from dataclasses import dataclass
 
-from gateway.web.limits import TokenBucket
+from gateway.limits.buckets import TokenBucket
 from shared.config.cells import worker_count
 from shared.config.service import Config
 from shared.errors import ResourceError

@@ -12,8 +12,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from gateway.web.addresses import Address, parse_address
-from gateway.web.limits import LineBudget
+from gateway.limits.addresses import Address, parse_address
+from gateway.limits.buckets import LineBudget
 from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.web.addresses import parse_address
+from gateway.limits.addresses import parse_address
 from shared.origins import DEFAULT_PORTS, Authority, parse_authority
 
 ANY = "*"

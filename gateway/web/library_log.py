@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from gateway.web.limits import LineBudget
+from gateway.limits.buckets import LineBudget
 from shared.process.clock import SYSTEM, Clock
 
 LINES, RATE = 10, 1 / 60

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from websockets.http11 import Response
 
 from gateway import metrics
+from gateway.limits.buckets import AddressBuckets, LineBudget
 from gateway.web.forwarded import clean
 from gateway.web.http import respond
-from gateway.web.limits import AddressBuckets, LineBudget
 from gateway.web.visit import Visit
 from shared.process.clock import SYSTEM, Clock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.sessions.identity import digest
+from gateway.state.identity import digest
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 

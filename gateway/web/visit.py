@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request
 
-from gateway.web.addresses import parse_address
+from gateway.limits.addresses import parse_address
 from gateway.web.forwarded import (
     Network,
     Sender,

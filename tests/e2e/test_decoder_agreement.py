@@ -23,12 +23,12 @@ from PIL import ImageCms, ImageOps
 
 from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
+from gateway.limits.buckets import TokenBucket
 from gateway.pool.best_shot import encode_best_shot
 from gateway.pool.decoding import decode_into
 from gateway.pool.workers import Lease
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session as GatewaySession
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session as GatewaySession
 from shared.config.service import Config
 from shared.frame import intake
 from shared.frame.estimation import Image, Profile

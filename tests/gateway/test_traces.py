@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
+from gateway.limits.buckets import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from gateway.traces import Traces
-from gateway.web.limits import TokenBucket
 from shared.config.service import TracesSection
 from shared.errors import ConfigError
 from shared.frame.estimation import Estimate, Profile, Stage

@@ -16,8 +16,8 @@ from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
 from gateway.sessions.registry import SessionRegistry
-from gateway.sessions.session import Session as GatewaySession
 from gateway.sessions.unsettled import Unsettled
+from gateway.state.session import Session as GatewaySession
 from loadtest.script import GESTURES, STRAIGHT, Actor
 from loadtest.synthetic.look import Look
 from shared.codes import Code

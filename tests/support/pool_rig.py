@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import zmq
 
+from gateway.limits.buckets import TokenBucket
 from gateway.pool.dispatch import Dispatcher
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.errors import FrameError
 from shared.frame import intake

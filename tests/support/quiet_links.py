@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.limits.inflow import HeldBytes
 from gateway.pool.dispatch import Dispatcher, FrameReceiver
 from gateway.sessions.frames import Frames
 from gateway.sessions.judgement import Answers, JudgementLink
-from gateway.sessions.pending_frame import FramePictures, PendingFrame
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.unsettled import Unsettled
-from gateway.web.inflow import HeldBytes
+from gateway.state.pending_frame import FramePictures, PendingFrame
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.records import Judged

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gateway.sessions import store_contact
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
 from shared.process.clock import SYSTEM, Clock

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import pytest
 
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions import store_contact
-from gateway.sessions.identity import digest
 from gateway.sessions.sealed_store import SealedStore
 from gateway.sessions.sealing import Stored
-from gateway.sessions.session import Session
 from gateway.sessions.store_contact import GRACE_TIMEOUTS
-from gateway.web.limits import TokenBucket
+from gateway.state.identity import digest
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.wire.messages import Open
 from shared.wire.records import Judged

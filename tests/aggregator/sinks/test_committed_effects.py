@@ -24,13 +24,13 @@ from gateway import metrics
 from gateway.ledger import Ledger
 from gateway.sessions.handover import StoreHandover
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.sealed_store import SealedStore
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
-from gateway.sessions.state import State
 from gateway.sessions.unsettled import Unsettled
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
+from gateway.state.transitions import State
 from shared import video_store
 from shared.config.generation import with_transport_keys
 from shared.config.service import Config

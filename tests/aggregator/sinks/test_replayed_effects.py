@@ -21,9 +21,9 @@ from aggregator.service import Aggregator
 from gateway import metrics
 from gateway.ledger import Ledger
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared import video_store
 from shared.config.generation import with_transport_keys
 from shared.config.service import Config

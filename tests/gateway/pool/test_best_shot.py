@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from gateway.limits.buckets import TokenBucket
 from gateway.pool.best_shot import encode_best_shot, encode_within
 from gateway.pool.decoding import decode_into
 from gateway.pool.workers import Lease
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.config.service import LimitsSection
 from shared.errors import SlotError
 from shared.frame import intake

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 from shared.frame.estimation import Capabilities
 from shared.wire.messages import Done, Job, Ready
 from tests.support.pool_rig import GOOD, Rig, session

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.limits.buckets import TokenBucket
 from gateway.pool.fair_queue import ACTIVE_SECONDS, FairQueue
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.frame.estimation import Profile
 from shared.frame.intake import Header
 from shared.wire.messages import Open

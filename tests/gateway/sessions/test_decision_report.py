@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.decision_report import DecisionReport
 from gateway.sessions.recent_sessions import RecentSessions
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.session import Session
 from shared.codes import Code
 from shared.frame.estimation import Estimate, Liveness
 from shared.wire.messages import Open, encode

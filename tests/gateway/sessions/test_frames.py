@@ -7,9 +7,9 @@ import logging
 import time
 from typing import Any
 
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.limits.buckets import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.codes import Code
 from shared.config.service import ChecksSection, Config
 from shared.errors import FrameError

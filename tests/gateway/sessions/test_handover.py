@@ -12,7 +12,7 @@ import pytest
 
 from gateway import metrics
 from gateway.sessions.handover import StoreHandover
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Estimate
 from shared.wire.messages import Resumed, encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway.sessions.handover import Recall
-from gateway.sessions.identity import digest
+from gateway.state.identity import digest
 from tests.support.quiet_links import QuietLink
 
 QUESTION = ("0" * 32, digest("t"))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from gateway.ledger import Ledger
+from gateway.limits.buckets import TokenBucket
 from gateway.metrics import STEPS
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
 from shared.frame.estimation import Estimate
 from shared.frame.intake import Header
 from shared.wire.messages import Judge, Open, decode, encode

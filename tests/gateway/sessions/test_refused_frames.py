@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from gateway import metrics
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions import refused_frames
 from gateway.sessions.refused_frames import RefusedFrameLog
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.session import Session
 from shared.errors import FrameError
 from shared.frame.estimation import Profile
 from shared.wire.messages import Open

@@ -7,15 +7,15 @@ import json
 
 import pytest
 
+from gateway.limits.addresses import address_digest
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.refused_sessions import (
     FIRST_PAUSE_SECONDS,
     WINDOW_SECONDS,
     RefusedSessions,
     Tally,
 )
-from gateway.sessions.session import Session
-from gateway.web.addresses import address_digest
-from gateway.web.limits import TokenBucket
+from gateway.state.session import Session
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Open
 from shared.wire.protocol import CloseCode, ProtocolError

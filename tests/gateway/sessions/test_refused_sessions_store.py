@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from gateway.limits.addresses import address_digest
 from gateway.sessions.refused_sessions import WINDOW_SECONDS, Tally, max_entries
 from gateway.sessions.refused_sessions_store import StoredRefusals
-from gateway.web.addresses import address_digest
 from shared.config.service import Config
 from tests.support.redis_server import RedisServer, running_redis
 

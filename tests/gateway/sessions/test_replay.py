@@ -7,15 +7,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gateway.ledger import Ledger
+from gateway.limits.buckets import TokenBucket
 from gateway.metrics import STEPS
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.pending_frame import FramePictures
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import ASK_AGAIN_SECONDS, Replay
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.unsettled import Unsettled
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import FramePictures
+from gateway.state.session import Session
 from shared.frame.estimation import Estimate, Profile
 from shared.wire.messages import (
     Forget,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sessions.identity import digest
 from gateway.sessions.sealed_store import owner_of
+from gateway.state.identity import digest
 from shared.config.service import Config
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis

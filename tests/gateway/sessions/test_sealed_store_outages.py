@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sessions.identity import digest
-from gateway.sessions.session import Session
 from gateway.sessions.store_contact import GRACE_TIMEOUTS
+from gateway.state.identity import digest
+from gateway.state.session import Session
 from tests.support.redis_server import RedisServer, hanging, running_redis
 from tests.support.stored_gateways import (
     ID,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.sealing import Sealer
-from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.state.session import Session
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot, ImageSource
 from shared.frame.estimation import Profile

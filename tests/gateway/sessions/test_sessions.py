@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway import metrics
-from gateway.sessions.record import CLIENT_LEFT
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
+from gateway.state.record import CLIENT_LEFT
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened, Settled, SinkHealth

@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from gateway.sessions.identity import digest
 from gateway.sessions.sealing import Stored
+from gateway.state.identity import digest
 from shared.config.service import Config
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, running_redis

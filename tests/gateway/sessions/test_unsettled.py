@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway import metrics
-from gateway.sessions.pending_frame import FramePictures, PendingFrame
-from gateway.sessions.session import Session
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.unsettled import Unsettled
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import FramePictures, PendingFrame
+from gateway.state.session import Session
 from shared.config.middlewares import WsMiddlewares
 from shared.config.service import Config
 from shared.frame.intake import Header

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 from gateway.web import closing
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.closing import (

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 
-from gateway.sessions.session import ANNOUNCED_BYTES, Session
+from gateway.state.session import ANNOUNCED_BYTES, Session
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
 from gateway.web.start_token import StartGrant, StartTokens

@@ -15,12 +15,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from gateway.limits.buckets import TokenBucket
 from gateway.sessions.handover import Handover, Release
-from gateway.sessions.pending_frame import PendingFrame
-from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
-from gateway.sessions.state import TRANSITIONS, State
-from gateway.web.limits import TokenBucket
+from gateway.state.pending_frame import PendingFrame
+from gateway.state.session import Session
+from gateway.state.transitions import TRANSITIONS, State
 from shared.config.service import Config
 from shared.errors import FrameError
 from shared.frame.estimation import Estimate, Profile

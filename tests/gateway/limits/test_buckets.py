@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.web import limits
-from gateway.web.limits import AddressBuckets, TokenBucket
+from gateway.limits.buckets import AddressBuckets, TokenBucket
 
 
 def test_a_bucket_refills_up_to_its_burst() -> None:
@@ -52,7 +51,7 @@ def test_an_ipv6_network_has_one_bucket() -> None:
 
 def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the least recently used address is discarded."""
-    monkeypatch.setattr(limits, "MAX_ADDRESSES", 100)
+    monkeypatch.setattr("gateway.limits.buckets.MAX_ADDRESSES", 100)
     buckets = AddressBuckets(0.1, 1)
     for number in range(1000):
         buckets.admit(f"10.0.{number // 256}.{number % 256}", 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.web.addresses import address_digest, limit_key, parse_address
+from gateway.limits.addresses import address_digest, limit_key, parse_address
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a gateway knows of a session; ``gateway.sessions.session`` changes it."""
+"""What a gateway knows of a session; ``gateway.state.session`` changes it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.sessions.identity import digest
-from gateway.sessions.pending_frame import FramePictures, PendingFrame
-from gateway.web.limits import TokenBucket
+from gateway.limits.buckets import TokenBucket
+from gateway.state.identity import digest
+from gateway.state.pending_frame import FramePictures, PendingFrame
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock

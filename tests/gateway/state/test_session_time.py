@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.sessions.session import Session
+from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
 from shared.wire.messages import Judgement, Opened, Resumed, encode

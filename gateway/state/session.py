@@ -1,7 +1,7 @@
 """A session of the gateway: every change of its state and of its data.
 
 Other modules read a session and call its methods; none assigns an attribute of it. What a session
-may do follows from its state: ``gateway.sessions.state`` lists the events of each state, and an
+may do follows from its state: ``gateway.state.transitions`` lists the events of each state, and an
 event that is not listed there raises.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from gateway.sessions.pending_frame import FramePictures, PendingFrame
-from gateway.sessions.record import Outlet, SessionRecord
-from gateway.sessions.state import TRANSITIONS, Event, State
+from gateway.state.pending_frame import FramePictures, PendingFrame
+from gateway.state.record import Outlet, SessionRecord
+from gateway.state.transitions import TRANSITIONS, Event, State
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened

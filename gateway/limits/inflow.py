@@ -11,8 +11,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
-from gateway.web.addresses import limit_key
-from gateway.web.limits import AddressBuckets, TokenBucket
+from gateway.limits.addresses import limit_key
+from gateway.limits.buckets import AddressBuckets, TokenBucket
 from shared.config.service import LimitsSection
 from shared.process.clock import SYSTEM, Clock
 from shared.process.process import return_memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from gateway.web.addresses import limit_key
+from gateway.limits.addresses import limit_key
 
 MAX_ADDRESSES = 10_000
 """Number of addresses stored (about 3 MB); beyond it, the least recently used is discarded."""

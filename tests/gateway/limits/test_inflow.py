@@ -12,11 +12,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from gateway.sessions.session import Session
+from gateway.limits.buckets import TokenBucket
+from gateway.limits.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, MemoryReturn
+from gateway.state.session import Session
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
-from gateway.web.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, MemoryReturn
-from gateway.web.limits import TokenBucket
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.frame.estimation import Profile

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gateway.sessions.state import TRANSITIONS, Event, State
+from gateway.state.transitions import TRANSITIONS, Event, State
 
 DIAGRAM = Path(__file__).parents[3] / "docs" / "session-states.svg"
 
