@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.codes import Code
-from shared.config.manual import LivenessSection
+from shared.config.luna_pass import LivenessSection
 from shared.config.service import LimitsSection
 from shared.frame.estimation import Estimate, Stage
 
@@ -12,7 +12,7 @@ class Attempts:
     """Counts a session's frames against their limits.
 
     Args:
-        section: the manual's limits; the session ends with the frame that reaches one.
+        section: the limits of LUNA PASS 1.x; the session ends with the frame that reaches one.
         limits: this project's limit on refusals for low liveness.
     """
 

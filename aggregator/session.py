@@ -21,7 +21,7 @@ from aggregator.json_data import json_only, parse_object
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import Basis, Policy, record_basis
 from shared.codes import Code
-from shared.config.manual import LivenessSection
+from shared.config.luna_pass import LivenessSection
 from shared.config.service import LimitsSection
 from shared.errors import PluginError
 from shared.frame.best_shot import BestShot

@@ -36,7 +36,7 @@ from evaluation.samples import ATTACK, LIVE, PICTURES, Sample, read
 from inference_pool.estimator import Estimator
 from inference_pool.onnx.backend import OnnxBackend
 from lunapass.commands.adapt import LivenessSetup
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import Config, ModelsSection
 from shared.frame.checks import Rules
 from shared.frame.estimation import Box, Image, Profile

@@ -24,7 +24,7 @@ from benchmarks.setting import models, passing_jpegs
 from inference_pool.estimator import Estimator
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.worker import warm_up
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.frame.checks import Rules
 from shared.frame.estimation import Profile, Stage
 from tests.support.service import ROOT

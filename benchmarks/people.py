@@ -32,7 +32,7 @@ from loadtest.synthetic.person import Person
 from lunapass.demo import portrait_of
 from shared.codes import finding
 from shared.config.loading import load
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.errors import StartupError
 from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate, Image, Profile, Stage

@@ -15,7 +15,7 @@ import jwt
 
 from aggregator.sinks.audit import HEAD_SECONDS, PURPOSE
 from aggregator.sinks.audit_trail import FIRST, Record, digest_of, files_of, parse
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.signing import KEY_BYTES, Signer, resolve_signing_keys
 
 JWS = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from inference_pool.onnx.ags import suitability
 from shared.config.findings import Finding, warning
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import Config
 from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
 
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.errors import ConfigError
 from shared.text_files import named_file, value_or_file
 

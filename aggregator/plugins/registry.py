@@ -53,7 +53,7 @@ GATHERING: dict[str, type[Plugin]] = {
     "LifeSigns": LifeSigns,
     "ActiveLiveness": ActiveLiveness,
 }
-"""Plugins that run before user plugins, in the manual's order; the file's order is ignored."""
+"""Plugins before the user's, in the order of LUNA PASS 1.x; the file's order is ignored."""
 
 DECIDING: dict[str, type[Plugin]] = {
     "Result": Result,

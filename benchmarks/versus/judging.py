@@ -14,7 +14,7 @@ from inference_pool.estimator import Estimator
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.worker import warm_up
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.frame.checks import Rules
 from shared.frame.estimation import Image, Profile
 

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from inference_pool.lunasdk.detection import Detector, SdkFace
 from inference_pool.lunasdk.engine import Engine, one_line, optional_value, value_of
-from shared.config.manual import FaceEngineSection
+from shared.config.luna_pass import FaceEngineSection
 from shared.config.service import Config
 from shared.digests import short_digest
 from shared.errors import EstimationError, StartupError

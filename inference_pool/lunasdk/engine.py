@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from shared.config.manual import FaceEngineSection
+from shared.config.luna_pass import FaceEngineSection
 from shared.digests import short_digest
 from shared.errors import EstimationError, StartupError
 

@@ -16,7 +16,7 @@ SMALL, LARGE = 32.0, 112.0
 """Face size in pixels at which the factor is 0 and 1; 112 is the input size of face descriptors."""
 
 UNCOVERED = 0.4
-"""Occlusion up to which the factor is 1: the manual's threshold of the mouth check. Uncovered
+"""Occlusion up to which the factor is 1: LUNA PASS's threshold of the mouth check. Uncovered
 mouths with narrow lips, or on dark skin, have up to .39; with a bound of 0, 6 of 40 men of the
 generated portraits were refused."""
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from shared import start_keys
 from shared.bearer_keys import METRICS_PLACE, RESULT_PLACE, resolve_bearer_key
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.config.middlewares import RequestMiddlewares
 from shared.config.plugins import PluginSection, ServerResultArgs, StartTokenArgs
 from shared.config.service import Config, MetricsSection

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from shared.config import schema, validation
 from shared.config.base import Section
-from shared.config.manual import LunaPassSection
+from shared.config.luna_pass import LunaPassSection
 from shared.config.service import Config
 from shared.config.video import VideoConfig
 from shared.errors import ConfigError

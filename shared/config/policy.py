@@ -1,6 +1,6 @@
 """What a configuration requires of a person: in one sentence, and warnings where that is little.
 
-Requiring little is not an error: the manual's defaults do. So these warnings are separate from
+Requiring little is not an error: the defaults of LUNA PASS do. So these warnings are separate from
 ``rules`` and are shown only where people read them.
 """
 

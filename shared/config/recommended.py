@@ -1,4 +1,4 @@
-"""The recommended plugins: the manual's defaults are lenient, these are stricter."""
+"""The recommended plugins: stricter than the lenient defaults of LUNA PASS 1.x."""
 
 from __future__ import annotations
 

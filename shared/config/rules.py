@@ -18,7 +18,7 @@ from shared.config import rules_transport as transport
 from shared.config import rules_web as web
 from shared.config.cells import MAX_CELLS
 from shared.config.findings import Finding, Rule, error, warning
-from shared.config.manual import FaceEngineSection
+from shared.config.luna_pass import FaceEngineSection
 from shared.config.rules_relying_party import server_result, start_token
 from shared.config.service import Config
 from shared.errors import ConfigError

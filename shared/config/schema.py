@@ -105,7 +105,7 @@ def description_at(path: Path, root: type[Section] = Config) -> str:
 
 
 def place(path: Path) -> tuple[str, str]:
-    """Split a path into section and key as in the manual.
+    """Split a path into section and key as LUNA PASS writes it.
 
     A plugin's arguments belong to the plugin's section: ``MIDDLEWARES.WS.FileLogger``,
     ``args.path``.

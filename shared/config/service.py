@@ -1,9 +1,8 @@
 """The configuration: every section, key, default and allowed value.
 
 Names of sections and keys are those of the file, so ``config.LIVENESS.THRESHOLDS.blur`` is the key
-``blur`` of ``[LIVENESS.THRESHOLDS]``. The sections of LUNA PASS 1.x are in
-``manual`` and ``plugins``, this project's own are here. ``loading`` reads files and environment
-variables.
+``blur`` of ``[LIVENESS.THRESHOLDS]``. The sections of LUNA PASS 1.x are in ``luna_pass`` and
+``plugins``, this project's own are here. ``loading`` reads files and environment variables.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from shared.config.base import AtLeastOne, Count, Flag, Positive, PrivateText, Secret, Section, Unit
-from shared.config.manual import FaceEngineSection, LivenessSection, LunaPassSection
+from shared.config.luna_pass import FaceEngineSection, LivenessSection, LunaPassSection
 from shared.config.middlewares import MiddlewaresSection
 from shared.config.retention import RetentionSection
 from shared.frame.estimation import Rotation

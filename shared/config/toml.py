@@ -58,7 +58,7 @@ def value_text(value: object) -> str:
 
 
 def field_text(value: Any, field: FieldInfo) -> str:
-    """Return a key's value, even a secret; switches (0) and degrees (20) are as in the manual."""
+    """Return a key's value, even a secret; switches (0) and degrees (20) as in LUNA PASS."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if field.annotation is bool or (isinstance(value, float) and value.is_integer()):

@@ -2,9 +2,8 @@
 
 Only whether an eye is open is decided by the backend (``[CHECKS] eyeOpen``).
 
-The tuple ``CHECKS`` below has the order of the manual's list of checks. A check is a pure function
-of an estimate and the rules; it returns the codes of what failed. A value equal to its threshold
-passes.
+The tuple ``CHECKS`` below has the order of LUNA PASS 1.x. A check is a pure function of an estimate
+and the rules; it returns the codes of what failed. A value equal to its threshold passes.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shared.codes import Code
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import ChecksSection, Config
 from shared.digests import short_digest
 from shared.frame.estimation import Estimate, Liveness, Profile, Stage
@@ -218,7 +217,7 @@ CHECKS: tuple[tuple[Stage, Check], ...] = (
     (Stage.AGS, ags),
     (Stage.LIVENESS, liveness),
 )
-"""The checks of each stage, in the manual's order."""
+"""The checks of each stage, in the order of LUNA PASS 1.x."""
 
 _CHECKS_OF: dict[Stage, tuple[Check, ...]] = {
     stage: tuple(check for checked, check in CHECKS if checked is stage) for stage in Stage

@@ -19,7 +19,7 @@ from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
 from shared import __version__
 from shared.codes import Code
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import ChecksSection, Config
 from shared.errors import ConfigError
 from shared.frame.checks import Rules

@@ -13,7 +13,7 @@ from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.registry import Registry
 from aggregator.plugins.result import Result
 from aggregator.session import JudgedSession, Outcome
-from shared.config.manual import LivenessSection
+from shared.config.luna_pass import LivenessSection
 from shared.config.service import Config
 from shared.frame.best_shot import BestShot
 from shared.frame.checks import Rules

@@ -14,7 +14,7 @@ from aggregator.sessions import JudgedSessions
 from aggregator.sinks.delivery import Effects
 from aggregator.verdict import VerdictWriter
 from shared.codes import Code
-from shared.config.manual import LivenessSection
+from shared.config.luna_pass import LivenessSection
 from shared.frame.estimation import Quality
 from shared.process.accounts import Accounts
 from shared.session_log import read_session

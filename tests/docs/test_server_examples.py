@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from gateway.web.start_token import StartTokens
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.config.service import Config
 from shared.signing import Signer
 from tests.support.clock import SettableClock

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.signing import Signer
 from tests.support.verify_examples import Run, assert_refused, claims, encoded, sign
 

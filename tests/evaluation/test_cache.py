@@ -8,7 +8,7 @@ import pytest
 from evaluation.cache import Cache, Measurement, content_hash, fingerprint
 from evaluation.measuring import measure
 from evaluation.samples import Sample
-from shared.config.manual import LivenessSection, ThresholdsSection
+from shared.config.luna_pass import LivenessSection, ThresholdsSection
 from shared.config.service import ChecksSection, Config, LimitsSection, ModelsSection, OipSection
 from tests.evaluation.estimates import estimate
 

@@ -6,7 +6,7 @@ import pytest
 
 from evaluation.judging import failures, liveness_score, passes_earlier, served_score
 from shared.codes import Code
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import ChecksSection
 from shared.frame.checks import Rules
 from shared.frame.estimation import HeadPose, Liveness, Stage

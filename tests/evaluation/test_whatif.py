@@ -11,7 +11,7 @@ from evaluation.thresholds import THRESHOLDS
 from evaluation.tuning import overlay
 from evaluation.whatif import study, suggest, what_if
 from shared.config.loading import load
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.errors import ResourceError
 from shared.frame.checks import CHECKS, Rules
 from shared.frame.estimation import Box, Estimate, HeadPose, Profile

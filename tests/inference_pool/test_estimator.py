@@ -8,7 +8,7 @@ import pytest
 from inference_pool.digest import pixel_digest
 from inference_pool.estimator import Estimator
 from shared.codes import Code
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import ChecksSection
 from shared.frame.checks import Rules
 from shared.frame.estimation import (

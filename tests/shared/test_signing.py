@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from pydantic import SecretStr
 
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.errors import ConfigError
 from shared.signing import KEY_BYTES, Signer
 

@@ -11,7 +11,7 @@ import pytest
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
 from evaluation.samples import read as read_samples
 from shared.config.loading import load, load_video
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.config.plugins import VirtualCameraArgs
 from shared.config.service import Config
 from shared.errors import ConfigError, ResourceError, StartupError

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.signing import Signer
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -18,7 +18,7 @@ from aggregator.sinks.audit import HEAD_SECONDS, Audit
 from aggregator.sinks.audit_trail import files_of
 from aggregator.sinks.events import SessionEnded
 from lunapass.audit import ChainCheck, ChainReport, head_opener, missing_heads
-from shared.config.manual import JwtSection
+from shared.config.luna_pass import JwtSection
 from shared.config.plugins import AuditArgs
 from shared.signing import Signer
 from tests.support.clock import SettableClock

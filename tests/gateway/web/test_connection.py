@@ -16,7 +16,7 @@ from gateway.state.session import ANNOUNCED_BYTES, Session
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
 from gateway.web.start_token import StartGrant, StartTokens
-from shared.config.manual import LivenessSection, ThresholdsSection
+from shared.config.luna_pass import LivenessSection, ThresholdsSection
 from shared.config.service import ChecksSection, Config, LimitsSection
 from shared.frame.estimation import Profile
 from shared.wire.messages import Opened

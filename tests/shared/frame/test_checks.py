@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.codes import Code
-from shared.config.manual import ThresholdsSection
+from shared.config.luna_pass import ThresholdsSection
 from shared.config.service import ChecksSection, Config
 from shared.frame.checks import CHECKS, FAILURE, Rules, judge, margins
 from shared.frame.estimation import (
