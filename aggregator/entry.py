@@ -100,7 +100,7 @@ class Entry:
         if opened.start_id:
             start["jti"] = opened.start_id
         return SessionInfo(
-            opened.session, opened.at, opened.mirrored, context.client, opened.beginner, start
+            opened.session, opened.at, opened.mirrored, context.client, opened.opener, start
         )
 
     def time_of(self, moment: float) -> float:

@@ -185,7 +185,7 @@ class RefusedSessions:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def client_of(self, key: str) -> str:
-        """Return the digest of an address as ``limit_key`` gives it, for ``Open.beginner``."""
+        """Return the digest of an address as ``limit_key`` gives it, for ``Open.opener``."""
         return address_digest(self._key, key)
 
     async def admit(self, address: str) -> dict[str, int]:
@@ -251,8 +251,8 @@ class RefusedSessions:
     def _opened_by(self, session: Session) -> list[RefusalLimit]:
         """What a session counts for whose limits may end it."""
         opened = session.opened
-        opener = self._of_address(opened.beginner) if opened.beginner else self._here(session)
-        return [*opener, *self._of_start(opened.start)]
+        address = self._of_address(opened.opener) if opened.opener else self._here(session)
+        return [*address, *self._of_start(opened.start)]
 
     def _here(self, session: Session) -> list[RefusalLimit]:
         """The limit of the address where a session's client is now."""

@@ -153,7 +153,7 @@ class Sessions:
             mirrored=mirrored,
             client=client,
             commits=self.handover.commits,
-            beginner=self.refused.client_of(key),
+            opener=self.refused.client_of(key),
             start=start,
             start_id=start_id,
         )

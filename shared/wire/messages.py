@@ -1,9 +1,8 @@
 """Messages between the roles: one struct each, MessagePack on the wire, validated on receipt.
 
-A message is one ZeroMQ part, ``[name, field, field, ...]``, packed and validated by msgspec. Frames
-evict the CPU caches between two messages, so the cost of a message is the code and data it touches.
-What a role only forwards (a packed estimate, the encoded frame, the text of an answer) is bytes in
-it. The order of the fields is the contract; both ends always run the same version.
+A message is one ZeroMQ part, ``[name, field, field, ...]``, packed and validated by msgspec. A role
+that only forwards a part (a packed estimate, an encoded frame, the text of an answer) gets it as
+bytes and does not decode it. The order of the fields is the contract; both ends run one version.
 """
 
 from __future__ import annotations
@@ -136,15 +135,16 @@ class Open(Wire, frozen=True):
     """A session opens.
 
     Attributes:
-        at: time of the opening, seconds of the epoch.
+        at: Unix time of the opening, in seconds.
         seed: seed of the plugins' random numbers.
         settled: in a replay, the last frame (or ``END``) whose side effects are done.
         plugins: in a replay, ``Opened.plugins``.
         term: number of gateways that have owned the session, from 1; each take-over raises it.
         commits: the verdict takes effect only with ``Commit``.
         elapsed: seconds since ``at`` when this was sent.
-        beginner: keyed digest of the client's address, so that no record contains the address.
+        opener: keyed digest of the client's address, so that no record contains the address.
         start: claims of the start token that go into the verdict's token, as JSON.
+        start_id: the claim ``jti`` of the start token; empty if none is required.
     """
 
     incarnation: Name
@@ -160,7 +160,7 @@ class Open(Wire, frozen=True):
     term: Annotated[int, Meta(ge=1, le=2**62)] = 1
     commits: bool = False
     elapsed: Finite = 0.0
-    beginner: Annotated[str, Meta(max_length=32)] = ""
+    opener: Annotated[str, Meta(max_length=32)] = ""
     start: Annotated[str, Meta(max_length=MAX_START_CHARS)] = "{}"
     start_id: Annotated[str, Meta(max_length=256)] = ""
 
@@ -179,6 +179,8 @@ class Judge(OfSession, frozen=True):
         received: the client's file; None if no plugin uses it.
         shot: the judged pixels as JPEG, if the frame passed every check of the worker.
         answers: answers from an earlier judgement of the frame; these questions are not repeated.
+        wall: wall time of the frame's arrival, for the token's ``iat``.
+        prompted: session time at which the answer to the frame before was sent; None if unknown.
     """
 
     seq: Natural
@@ -231,12 +233,11 @@ class Opened(Wire, frozen=True):
     plugins: Name = ""
 
 
-class Judgement(Wire, frozen=True, tag="Verdict"):
+class Judgement(Wire, frozen=True):
     """Judgement of one frame or, with ``seq`` 0, of the session's end.
 
     ``status`` and, if ``final``, ``result`` are the texts for the client. ``answers`` go into the
-    log. ``low_liveness`` means the frame was refused for its liveness score. The tag predates the
-    class name; ``Verdict`` in Python is the client's.
+    log. ``low_liveness`` means the frame was refused for its liveness score.
     """
 
     session: SessionId
@@ -313,8 +314,7 @@ def _plain(value: object) -> Any:
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
-_INVALID = ValueError, RecursionError
-"""What decoders raise: invalid message or UTF-8; nested too deeply."""
+_INVALID = ValueError, RecursionError  # invalid message or UTF-8; nested too deeply
 _MESSAGE: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _ESTIMATE = msgspec.msgpack.Decoder(Estimate)
 

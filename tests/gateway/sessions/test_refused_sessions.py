@@ -38,8 +38,8 @@ def session(
     start: str = "{}",
 ) -> Session:
     identity = f"{number:032x}"
-    beginner = address_digest(b"", began_at) if began_at else ""
-    opened = Open("", identity, 1.0, 7, bytes(32), beginner=beginner, start=start)
+    opener = address_digest(b"", began_at) if began_at else ""
+    opened = Open("", identity, 1.0, 7, bytes(32), opener=opener, start=start)
     made = Session(identity, opened, address, TokenBucket(1, 1), 0.0)
     made.outcome = outcome
     return made
