@@ -29,10 +29,15 @@ class BasicAuth:
 
     def __init__(self, plugin: PluginSection[BasicAuthArgs], *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
-        self.renew(plugin)
+        self._take(plugin)
 
     def renew(self, plugin: PluginSection[BasicAuthArgs]) -> None:
-        """Apply a new name, password or origin."""
+        """Apply a changed section; if it is unchanged, wrong tries stay counted."""
+        if plugin != self._plugin:
+            self._take(plugin)
+
+    def _take(self, plugin: PluginSection[BasicAuthArgs]) -> None:
+        self._plugin = plugin
         args = plugin.args
         password = args.password.get_secret_value() if args.password else ""
         self._site = parse_site(args.origin) if plugin.isEnabled and args.origin else None

@@ -212,3 +212,13 @@ def test_a_reload_changes_the_password() -> None:
     auth.renew(PluginSection[BasicAuthArgs].model_validate({"isEnabled": True, "args": args}))
     assert status(auth, RIGHT) == 401
     assert status(auth, basic("kiosk:other")) == 0
+
+
+def test_a_reload_that_changes_nothing_forgets_no_wrong_tries() -> None:
+    """A changed section starts to count again."""
+    auth = password_only(wrongTries=1)
+    assert status(auth, basic("kiosk:x")) == 401
+    for username, expected in [("kiosk", 429), ("other", 401)]:
+        args = {"username": username, "password": "pass:wörd", "wrongTries": 1}
+        auth.renew(PluginSection[BasicAuthArgs].model_validate({"isEnabled": True, "args": args}))
+        assert status(auth, basic("kiosk:x")) == expected
