@@ -211,10 +211,7 @@ class Dispatcher:
 
     def _send(self, worker: WorkerLink, lease: Lease) -> None:
         lease.number = next(self._numbers)
-        sent = lease.frame.sent = self._monotonic()
-        if not worker.leases:
-            worker.head_since = sent
-        worker.leases[lease.number] = lease
+        sent = self._monotonic()
         job = Job(
             lease.number,
             lease.slot,
@@ -226,7 +223,13 @@ class Dispatcher:
             lease.frame.deadline,
             lease.frame.rotation,
         )
-        if not self._channel.send(encode(job), worker.peer):
+        if self._channel.send(encode(job), worker.peer):
+            lease.frame.sent = sent
+            if not worker.leases:
+                worker.head_since = sent
+            worker.leases[lease.number] = lease
+        else:  # this frame has not reached a worker, so it keeps its chances
+            self._retries.appendleft(lease)
             self._lose(worker, "gone")
         metrics.DISPATCH.observe(self._monotonic() - sent)
 

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.pool.decoding import decode_into
+from gateway.pool.workers import CHANCES
 from shared.codes import Code
 from shared.config.service import WorkersSection
 from shared.frame.estimation import Capabilities
@@ -72,6 +73,28 @@ async def test_done_without_an_estimate_is_ignored(rig: Rig) -> None:
     job = await rig.job()
     whole = encode(Done(job.lease, job.slot, job.generation, True, GOOD))
     await rig.send(whole[: -len(GOOD)])
+    assert rig.estimates == []
+
+
+async def test_a_frame_that_cannot_be_sent_keeps_its_chances(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers are gone before they get it, so it cannot be the cause of their end."""
+    failures = [False] * CHANCES
+    send = rig.dispatcher._channel.send
+
+    def fail_first(message: bytes, peer: bytes) -> bool:
+        return failures.pop() if failures else send(message, peer)
+
+    monkeypatch.setattr(rig.dispatcher._channel, "send", fail_first)
+    ready = Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name)
+    await rig.say(ready)
+    rig.dispatcher.submit(session())
+    for _ in range(CHANCES):
+        await until(lambda: not rig.dispatcher.workers.links)
+        await rig.say(ready)
+    job = await rig.hear()
+    assert isinstance(job, Job)
     assert rig.estimates == []
 
 
