@@ -27,7 +27,7 @@ def find(name: str) -> type[Plugin]:
     except Exception as error:  # user code may raise anything
         raise _error(name, f"cannot be loaded: {_line(error)}; correct the name") from error
     if not (isinstance(found, type) and issubclass(found, Plugin)):
-        raise _error(name, "is not a subclass of aggregator.plugins.base.Plugin; derive from it")
+        raise _error(name, "is not a subclass of lunapass.plugins.Plugin; derive from it")
     if not (isinstance(found.Args, type) and issubclass(found.Args, BaseModel)):
         raise _error(name, "has no pydantic model as its Args; derive Args from BaseModel")
     return found
