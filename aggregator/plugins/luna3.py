@@ -36,6 +36,7 @@ class Luna3DescriptorQualityCheck(Plugin):
         self._threshold = args.descriptorQualityThreshold or 0.0
         self._luna = luna
         self._best_only = best_only
+        self._approved: dict[int, Any] = {}  # results by frame number, at most LIMITS.logFrames
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Luna3Maker:
@@ -52,6 +53,7 @@ class Luna3DescriptorQualityCheck(Plugin):
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
         """Ask about a frame without codes; with Bestshot on, only about a new best shot."""
+        self._publish_best(context)
         if not frame.ok or frame.estimate.profile is not Profile.PASSIVE:
             return None
         if self._best_only and context.best_seq != frame.seq:
@@ -66,9 +68,20 @@ class Luna3DescriptorQualityCheck(Plugin):
         super().on_answer(context, frame, answer)
         if answer is not None:
             result = json.loads(answer)
-            context.data[DATA] = result
+            context.data[DATA] = result  # for this frame's status, even if it is refused
             if result.get("quality", -1.0) < self._threshold or "refused" in result:
                 frame.refuse(Code.LOW_AGS)
+            else:
+                self._approved[frame.seq] = result
+
+    def _publish_best(self, context: SessionContext) -> None:
+        """Publish the best shot's result again: the frame before, with its own, may be discarded.
+
+        So the token has the result of its image.
+        """
+        context.data.pop(DATA, None)
+        if context.best_seq in self._approved:
+            context.data[DATA] = self._approved[context.best_seq]
 
 
 class Luna3Maker:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
+import random
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import pytest
 
 from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, PlatformError
-from aggregator.plugins.base import Question
+from aggregator.plugins.base import FrameJudgement, Question, SessionContext
+from aggregator.plugins.luna3 import Luna3DescriptorQualityCheck
 from aggregator.questions import answer_to
 from shared.codes import Code
 from shared.config.plugins import Luna3Args
 from shared.config.service import Config
 from tests.support.clock import SettableClock
-from tests.support.judge import judging, live, plugin_config
+from tests.support.judge import SESSION, judging, live, plugin_config
 from tests.support.luna_platform import FACE, TOKEN, LunaPlatform, bomb, luna_platform
 
 JPEG = b"\xff\xd8\xff\xe0 a photo"
@@ -264,4 +269,22 @@ async def test_a_rejected_best_shot_is_restored_to_the_previous_one(
     assert verdict.accepted
     assert not verdict.keep
     assert len(platform.photos) == 4
-    assert json.loads(verdict.result or "")["body"]["isOk"]
+    token = json.loads(verdict.result or "")["body"]["jwt"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["details"]["luna3"] == {"quality": 0.9}  # that of the best shot
+
+
+def test_a_restored_best_shot_has_its_own_result() -> None:
+    """A later plugin may discard a frame that the platform approved."""
+    luna: Any = SimpleNamespace(ask=print, max_seconds=1.0)
+    settings = Luna3Args(connectionString="http://127.0.0.1", authToken=TOKEN)
+    plugin = Luna3DescriptorQualityCheck(settings, luna, best_only=True)
+    context = SessionContext(SESSION, random.Random(1), logging.getLogger(), 1000.0)
+    for seq, quality in [(1, 0.8), (2, 0.7)]:
+        context.best_seq = seq
+        frame = FrameJudgement(seq, live(), b"", [])
+        plugin.on_estimate(context, frame)
+        plugin.on_answer(context, frame, json.dumps({"quality": quality}).encode())
+    context.best_seq = 1
+    plugin.on_estimate(context, FrameJudgement(3, live(), b"", []))
+    assert context.data == {"luna3": {"quality": 0.8}}
