@@ -96,13 +96,20 @@ class Aggregator:
         """Run until stopped."""
         reporting = asyncio.create_task(self._report_settled())
         self._role.ready("judging")
-        while self._role.runs:
-            self._role.notifier.beat()
-            self._sessions.sweep()
-            await self._close_retired()
-            await self._role.pause(SWEEP_SECONDS)
-        self._role.notifier.stopping()
-        reporting.cancel()
+        try:
+            while self._role.runs:
+                self._role.notifier.beat()
+                self._sessions.sweep()
+                await self._close_retired()
+                if reporting.done():
+                    reporting.result()  # raises its error, which would otherwise go unnoticed
+                await self._role.pause(SWEEP_SECONDS)
+        finally:
+            self._role.notifier.stopping()
+            reporting.cancel()
+            await self._shut_down()
+
+    async def _shut_down(self) -> None:
         self._channel.close()
         self._sessions.drop_questions()
         await asyncio.to_thread(self._effects.close)

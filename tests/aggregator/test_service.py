@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from aggregator import service
+from aggregator.sinks.delivery import Effects
+from shared.config.generation import with_transport_keys
 from shared.config.parts import Part
 from shared.config.service import Config
-from shared.wire.messages import Forget, GatewayHello
+from shared.wire.messages import Forget, GatewayHello, Settled
 from tests.support.judge import (
     SESSION,
     FakeGateway,
@@ -44,6 +46,23 @@ async def test_requests_of_a_dead_gateway_are_dropped(tmp_path: Path) -> None:
             successor.close()
     assert (verdict.seq, verdict.accepted) == (2, False)
     assert json.loads(verdict.status)["body"]["errors"] == [31]
+
+
+async def test_an_error_while_reporting_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the gateway would never again hear what is settled and how the sinks are."""
+
+    def fail(_: Effects) -> Settled:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(service, "SETTLE_SECONDS", 0.01)
+    monkeypatch.setattr(service, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(Effects, "settled", fail)
+    transport = {"aggregator": f"ipc://{tmp_path}/a", "runtimeDirectory": str(tmp_path)}
+    config = plugin_config({"FileLogger": {"path": str(tmp_path / "LOGS")}}, TRANSPORT=transport)
+    with pytest.raises(RuntimeError, match="a fault"):
+        await asyncio.wait_for(service.Aggregator(with_transport_keys(config)).run(), 60)
 
 
 class Edited:
