@@ -29,12 +29,12 @@ class Pending:
     """A frame that is being judged.
 
     Attributes:
-        peer: gateway that waits for the answer.
+        peer: gateway that waits for the answer; None if it is dead.
         started: monotonic time at which judging started.
         question: the open question of a plugin.
     """
 
-    peer: bytes
+    peer: bytes | None
     message: Judge
     estimate: Estimate
     started: float

@@ -184,7 +184,8 @@ class JudgedSessions:
             self._remember(entry, pending, outcome)
         if not message.replay:
             debug_lines.frame_judged(outcome.errors, final=outcome.final, accepted=outcome.accepted)
-            self._answer(pending.peer, entry, outcome)
+            if pending.peer is not None:
+                self._answer(pending.peer, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
             if pending.estimate.liveness is not None:
@@ -243,17 +244,22 @@ class JudgedSessions:
 
     def _send_resumed(self, peer: bytes, entry: Entry) -> None:
         entry.touched = self._monotonic()
-        self._resolve_unanswered(entry)
+        self._resolve_unanswered(peer, entry)
         opened, profile = entry.session.opened, entry.session.context.profile
         key = opened.session, opened.token_digest
         elapsed = entry.time_of(entry.touched) - opened.at
         resumed = Resumed(*key, entry.history, profile, entry.settled, entry.result, elapsed)
         self._send(peer, resumed)
 
-    def _resolve_unanswered(self, entry: Entry) -> None:
-        """Resolve an open question without an answer: the gateway that waited for it is dead."""
+    def _resolve_unanswered(self, peer: bytes, entry: Entry) -> None:
+        """Resolve an open question without an answer: the gateway that waited for it is dead.
+
+        Its successor, the peer, gets the frame with the session's log.
+        """
         while (pending := entry.pending) is not None:
             entry.drop_question()
+            if pending.peer != peer:
+                pending.peer = None
             self._follow(entry, pending, entry.session.resolve(None))
 
     # Ending

@@ -11,8 +11,11 @@ import pytest
 
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
+from aggregator.sessions import JudgedSessions
+from aggregator.sinks.delivery import Effects
 from shared.codes import Code
-from shared.wire.messages import Judge, Open, Opened, encode
+from shared.process.accounts import Accounts
+from shared.wire.messages import Judge, Message, Open, Opened, Resumed, encode
 from tests.support.judge import SESSION, judging, live, plugin_config, shot
 from tests.support.log import logged
 from tests.support.plugins import Oracle, Outside
@@ -91,6 +94,27 @@ async def test_a_restarted_gateway_does_not_wait(tmp_path: Path, outside: Outsid
         gateway.judge(2, live())
         verdict = await gateway.verdict()
         assert (verdict.seq, verdict.accepted) == (2, True)
+
+
+async def test_a_dead_gateway_gets_no_answer(tmp_path: Path) -> None:
+    """Its successor gets the frame in the session's log; nothing is sent to the dead gateway."""
+    asked = asking(tmp_path)
+    sent: list[tuple[bytes, Message]] = []
+    accounts = Accounts("aggregator")
+    sessions = JudgedSessions(
+        asked, Registry(asked), Effects([], 0), accounts, lambda *message: sent.append(message)
+    )
+    sessions.open(b"dead", OPEN)
+    sessions.judge(b"dead", Judge("", SESSION, 1, 1001.0, encode(live()), shot=shot(1)))
+    sessions.hand_over(b"successor")
+    assert [(peer, type(message)) for peer, message in sent] == [
+        (b"dead", Opened),
+        (b"successor", Resumed),
+    ]
+    resumed = sent[-1][1]
+    assert isinstance(resumed, Resumed)
+    assert resumed.history is not None
+    assert [judged.answers for judged in resumed.history.judged] == [(None,)]
 
 
 async def test_a_slow_external_service_delays_only_its_own_session(
