@@ -64,7 +64,6 @@ class Connection:
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
         self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
         self.send = self._outbox.send
-        self._idle = config.LIMITS.idleSeconds
         self._messages = TokenBucket(
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
         )
@@ -99,7 +98,7 @@ class Connection:
         not count, or a client could hold a connection with a byte now and then.
         """
         arrived = self._socket.received_bytes - self._heard_bytes
-        if now - self.last_heard > self._idle + arrived / SLOWEST_LINE:
+        if now - self.last_heard > self._limits.idleSeconds + arrived / SLOWEST_LINE:
             self.close(CloseCode.IDLE, "no message for too long")
 
     # Receiving
@@ -208,13 +207,14 @@ class Connection:
         return session
 
     def _agree_heartbeat(self, asked: object) -> float:
-        """Return the heartbeat interval in seconds; 2.5 times as long counts as idle."""
+        """Return the heartbeat interval in seconds: as asked for, if ``idleSeconds`` permits it.
+
+        An interval of at most ``idleSeconds`` / 2.5 allows for a heartbeat that comes late.
+        """
         longest = self._limits.idleSeconds / 2.5
-        interval = longest
         if isinstance(asked, int | float) and not isinstance(asked, bool) and 0 < asked < longest:
-            interval = float(asked)
-        self._idle = max(self._limits.idleSeconds, 2.5 * interval)
-        return interval
+            return float(asked)
+        return longest
 
     def _connected(self, session: Session, token: str, beat: float) -> str:
         limits = self._limits

@@ -240,7 +240,8 @@ class LimitsSection(Section):
     sessionSeconds: Positive = 300.0
     """Maximum length of a session in seconds."""
     idleSeconds: Positive = 30.0
-    """Maximum seconds without a message from the client, unless a longer heartbeat was agreed."""
+    """Maximum seconds without a message from the client. CONNECTED grants heartbeats at intervals
+    of at most 0.4 times as long."""
     resumeSeconds: Positive = 30.0
     """Seconds for which a session can be resumed after its connection broke."""
     reconnects: Count = 20
