@@ -248,14 +248,15 @@ class Session(SessionRecord):
         have used up the first ones, and must still get RESULT.
 
         Raises:
-            ProtocolError: it was resumed too often.
+            ProtocolError: it was resumed too often; its connection, if any, stays open.
         """
+        resumes = self.left > 0 or self.outlet is not None
+        reconnects = self.reconnects + 1 if resumes else self.reconnects
+        if reconnects > (max_resumes if self.result is None else 2 * max_resumes):
+            raise ProtocolError("resumed too often", code="session.too-many-resumes")
+        self.reconnects = reconnects
         if self.outlet is not None:
             self.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
-        if self.left or self.outlet is not None:
-            self.reconnects += 1
-        if self.reconnects > (max_resumes if self.result is None else 2 * max_resumes):
-            raise ProtocolError("resumed too often", code="session.too-many-resumes")
         self.outlet = outlet
         self.left = 0.0
 

@@ -244,6 +244,17 @@ async def test_resumptions_are_counted_anew_after_the_verdict() -> None:
         resume()
 
 
+async def test_a_refused_resumption_leaves_the_connection_open() -> None:
+    """Nor does it count as one more resumption."""
+    session, _ = quiet_sessions().begin("192.0.2.1", mirrored=False, client="null")
+    working, _ = connection()
+    refused, _ = connection()
+    session.attach(working, 0)
+    with pytest.raises(ProtocolError, match="too often"):
+        session.attach(refused, 0)
+    assert (session.outlet, working.close_code, session.reconnects) == (working, None, 0)
+
+
 @pytest.mark.parametrize(
     ("headers", "limits", "code"),
     [
