@@ -1,7 +1,8 @@
 """Detects copies: frames whose pixels were sent before, in this session or another.
 
 No camera delivers the same pixels twice, because its sensor adds noise to every image. So a copy
-was stored and sent again, and does not count.
+was stored and sent again, and no plugin gets it. It counts only for ``maxAttempts`` and
+``maxLivenessAttempts``, which bound what a session may cost.
 """
 
 from __future__ import annotations
