@@ -104,14 +104,14 @@ STEPS = Accounts("gateway")
 """Durations of this process's steps.
 
 ``receive``, ``dispatch`` and ``reply`` are work of the event loop; ``decode`` and ``encode`` are
-work of a decoding thread; ``queue``, ``estimate`` and ``judge`` are a frame's waiting times for a
-worker's credit, its estimate and its judgement; ``answer`` is the total, from a frame's receipt to
-its status.
+work of a decoding thread. The others are waiting times of a frame: ``queue`` for a worker's credit,
+``estimate`` for its estimate, ``judge`` for its judgement and, with a session store, ``store`` for
+the write that releases its answer. ``answer`` is the total, from a frame's receipt to its status.
 """
-RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, ENCODE, JUDGE, REPLY, ANSWER = map(
-    STEPS.step,
-    ("receive", "queue", "decode", "dispatch", "estimate", "encode", "judge", "reply", "answer"),
+RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, ENCODE = map(
+    STEPS.step, ("receive", "queue", "decode", "dispatch", "estimate", "encode")
 )
+JUDGE, STORE, REPLY, ANSWER = map(STEPS.step, ("judge", "store", "reply", "answer"))
 ANSWERS = Recent()
 """The step ``answer`` of the last minute."""
 

@@ -98,7 +98,9 @@ class Traces:
                 start -= seconds
             if frame.shot is not None:
                 span("encode", frame.estimated, frame.asked, whole)
-        span("judge", frame.asked, answered, whole)
+        span("judge", frame.asked, frame.judged, whole)
+        if session.opened.commits:  # the answer waited until it was stored
+            span("store", frame.judged, answered, whole)
 
     def close(self) -> None:
         """Export the remaining spans and stop."""

@@ -140,6 +140,7 @@ class Frames:
         """Take the judgement of the frame under way; ``answer`` sends its answer."""
         frame = session.judged(judgement)
         if frame is not None:
+            metrics.JUDGE.observe(frame.judged - frame.asked)
             self._unsettled.keep(session, frame)
 
     def answer(self, session: Session) -> None:
@@ -150,7 +151,8 @@ class Frames:
         frame, status = unsent
         now = self._monotonic()
         JUDGED.inc()
-        metrics.JUDGE.observe(now - frame.asked)
+        if session.opened.commits:  # else the answer is sent as soon as the judgement comes
+            metrics.STORE.observe(now - frame.judged)
         metrics.ANSWER.observe(now - frame.received)
         metrics.ANSWERS.observe(now - frame.received, now)
         if self._trace is not None:

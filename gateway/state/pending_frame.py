@@ -46,6 +46,7 @@ class PendingFrame:
         sent: monotonic time at which it went to a worker.
         estimated: monotonic time at which the worker's estimate came.
         asked: monotonic time at which its judgement was asked for.
+        judged: monotonic time at which its judgement came.
         estimate: its estimate, once a worker gave one; then its judgement is awaited.
         shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
         at: session time of its arrival, once it has its estimate; see ``Session.time_of``.
@@ -67,6 +68,7 @@ class PendingFrame:
     sent: float = 0.0
     estimated: float = 0.0
     asked: float = 0.0
+    judged: float = 0.0
     answered: bool = False
 
     def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:

@@ -161,6 +161,7 @@ class Session(SessionRecord):
             return None
         assert frame.estimate is not None
         self._move("judge")
+        frame.judged = self.clock.monotonic()
         entry = Judged(frame.seq, frame.at, frame.estimate, judgement.answers, frame.wall)
         self.log.append(entry._replace(prompted=self.prompted))
         if judgement.keep and frame.shot is not None:

@@ -24,8 +24,8 @@ SESSION = "0" * 32
 HEADER = Header("jpeg", 640, 480)
 
 
-def session() -> Session:
-    opened = Open("i", SESSION, 1.0, 2, bytes(32))
+def session(*, commits: bool = False) -> Session:
+    opened = Open("i", SESSION, 1.0, 2, bytes(32), commits=commits)
     return Session(SESSION, opened, "192.0.2.1", TokenBucket(1, 1), 0.0)
 
 
@@ -33,6 +33,7 @@ def frame(received: float, timings: dict[str, float]) -> PendingFrame:
     """Return a frame that took 10 ms for each of queue, decode, estimate and judge."""
     made = PendingFrame(7, b"", HEADER, received, received + 5)
     made.begun, made.sent, made.asked = received + 0.01, received + 0.02, received + 0.03
+    made.judged = received + 0.04
     made.estimate = encode(Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, timings=timings))
     return made
 
@@ -85,6 +86,20 @@ def test_the_best_shot_is_a_span_of_a_frame_that_passed() -> None:
     made = {span.name: span for span in exporter.get_finished_spans()}
     assert milliseconds(made["estimate"]) == pytest.approx(6, abs=0.01)
     assert milliseconds(made["encode"]) == pytest.approx(4, abs=0.01)
+
+
+def test_the_wait_for_the_session_store_is_a_span() -> None:
+    """From the judgement to the answer."""
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    traces = Traces(TracesSection(isEnabled=True, share=1.0), exporter)
+    received = time.monotonic()
+    traces.frame(session(commits=True), frame(received, {}), received + 0.06)
+    traces.close()
+    made = {span.name: span for span in exporter.get_finished_spans()}
+    assert milliseconds(made["judge"]) == pytest.approx(10, abs=0.01)
+    assert milliseconds(made["store"]) == pytest.approx(20, abs=0.01)
 
 
 def test_spans_contain_only_numbers() -> None:

@@ -100,8 +100,9 @@ def quiet_frames(
     pool: QuietPool | None = None,
     link: QuietLink | None = None,
     held: HeldBytes | None = None,
+    clock: Clock = SYSTEM,
 ) -> Frames:
     """The frames of a gateway without workers and aggregator."""
     config = config or Config()
     unsettled = Unsettled(config.MIDDLEWARES.WS, config.LIMITS.unsettledBytes)
-    return Frames(config, pool or QuietPool(), link or QuietLink(), unsettled, held)
+    return Frames(config, pool or QuietPool(), link or QuietLink(), unsettled, held, clock=clock)

@@ -7,6 +7,9 @@ import logging
 import time
 from typing import Any
 
+import pytest
+
+from gateway import metrics
 from gateway.limits.buckets import TokenBucket
 from gateway.state.pending_frame import PendingFrame
 from gateway.state.session import Session
@@ -15,8 +18,9 @@ from shared.config.service import ChecksSection, Config
 from shared.errors import FrameError
 from shared.frame import intake
 from shared.frame.estimation import Estimate, Profile, Stage
-from shared.wire.messages import Open, decode_estimate, encode
+from shared.wire.messages import Judgement, Open, decode_estimate, encode
 from shared.wire.protocol import CloseCode
+from tests.support.clock import SettableClock
 from tests.support.log import logged
 from tests.support.quiet_links import QuietLink, QuietPool, quiet_frames
 from tests.support.stamp import stamped_jpeg
@@ -109,6 +113,26 @@ def test_a_refused_frame_is_logged_once() -> None:
         frames.accept(session(), b"no picture")
     (line,) = lines
     assert line["message"] == "frame refused: the frame is neither JPEG, PNG nor WebP"
+
+
+def test_the_wait_for_the_store_is_not_a_wait_for_the_aggregator() -> None:
+    """Step ``judge`` ends with the judgement, ``store`` with the answer."""
+    clock = SettableClock()
+    frames = quiet_frames(clock=clock)
+    opened = Open("", "0" * 32, 1.0, 2, bytes(32), commits=True)
+    bucket = TokenBucket(9, 9)
+    made = Session(opened.session, opened, "", bucket, 0.0, profile=Profile.PASSIVE, clock=clock)
+    frames.accept(made, stamped_jpeg(1, 1))
+    frame, _ = made.start()
+    frames.estimated(made, frame, encode(Estimate(640, 480)))
+    steps = metrics.JUDGE, metrics.STORE
+    before = [step.total for step in steps]
+    clock.advance(1.0)
+    frames.judged(made, Judgement(made.id, 1, Profile.PASSIVE, "{}"))
+    clock.advance(4.0)
+    frames.answer(made)
+    grown = [step.total - total for step, total in zip(steps, before, strict=True)]
+    assert grown == [pytest.approx(1.0), pytest.approx(4.0)]
 
 
 def test_images_are_rotated_as_configured() -> None:
