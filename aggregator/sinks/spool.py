@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 MAX_PROCESSES = 64
 """Processes that may share a folder."""
-MUST_SHARE = 1.1
-"""Share of the capacity available to entries that must not be lost."""
+ESSENTIAL_FACTOR = 1.1
+"""Essential entries may exceed the capacity by this factor."""
 
 
 class Spool:
@@ -49,12 +49,9 @@ class Spool:
         """Number of entries."""
         return len(self._entries)
 
-    def append(self, entry: bytes, *, must: bool = False) -> bool:
-        """Add an entry; return False if the capacity or the disk is full.
-
-        One that ``must`` be stored may exceed the capacity by a tenth.
-        """
-        limit = self._capacity * (MUST_SHARE if must else 1.0)
+    def append(self, entry: bytes, *, essential: bool = False) -> bool:
+        """Add an entry; return False if the capacity or the disk is full."""
+        limit = self._capacity * (ESSENTIAL_FACTOR if essential else 1.0)
         if self.bytes + len(entry) > limit:
             return False
         path = self._folder / f"{self._next:016d}.entry"

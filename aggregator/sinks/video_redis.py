@@ -149,7 +149,7 @@ class VideoRedis:
         elif not self._has_share(wanted):
             self.dropped += 1
         elif self._spool or not self._try(wanted):
-            if not self._spool.append(pack(wanted), must=isinstance(wanted, Finish)):
+            if not self._spool.append(pack(wanted), essential=isinstance(wanted, Finish)):
                 self.dropped += 1
             self._drain(WRITE_DRAIN)
 

@@ -47,8 +47,8 @@ def test_the_capacity_holds(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 100)
     assert spool.append(bytes(100))
     assert not spool.append(b"x")
-    assert spool.append(bytes(10), must=True)
-    assert not spool.append(b"x", must=True)
+    assert spool.append(bytes(10), essential=True)
+    assert not spool.append(b"x", essential=True)
     spool.pop()
     assert spool.append(bytes(90))
 
