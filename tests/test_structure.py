@@ -231,19 +231,24 @@ def test_modules_on_the_path_of_a_frame_import_in_one_direction(
 
 
 SESSION_MODULES = {"gateway.state.session", "gateway.state.record"}
+AGGREGATOR_STATE = {
+    ("Entry", "Pending"): {"aggregator.entry", "aggregator.sessions"},
+    ("JudgedSession", "Judging"): {"aggregator.session"},
+}
+"""The classes that hold a session's state in the aggregator, and the modules that may change it."""
 MUTATORS = {
     "add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse",
     "setdefault", "sort", "update",
 }  # fmt: skip
 
 
-def session_fields(trees: dict[str, ast.Module]) -> set[str]:
-    """Names of a session's data."""
+def fields_of(classes: tuple[str, ...], modules: list[ast.Module]) -> set[str]:
+    """Names of the data of some classes."""
     return {
         statement.target.id
-        for module in SESSION_MODULES
-        for node in ast.walk(trees[module])
-        if isinstance(node, ast.ClassDef) and node.name in ("Session", "SessionRecord")
+        for module in modules
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef) and node.name in classes
         for statement in node.body
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
     }
@@ -274,12 +279,35 @@ def changed_outside(tree: ast.Module) -> Iterator[ast.Attribute]:
 
 def test_only_a_session_changes_itself(trees: dict[str, ast.Module]) -> None:
     """Other modules read its data and call its methods."""
-    fields = session_fields(trees)
+    modules = [trees[module] for module in SESSION_MODULES]
+    fields = fields_of(("Session", "SessionRecord"), modules)
     assert {"state", "active", "waiting", "result", "outlet"} <= fields
     found = [
         f"{module}:{attribute.lineno} changes {ast.unparse(attribute)}"
         for module, tree in trees.items()
         if module.startswith("gateway.") and module not in SESSION_MODULES
+        for attribute in changed_outside(tree)
+        if attribute.attr in fields
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("classes", AGGREGATOR_STATE)
+def test_only_their_modules_change_the_aggregators_sessions(
+    trees: dict[str, ast.Module], classes: tuple[str, ...]
+) -> None:
+    """``Entry`` has the log and the open question, ``JudgedSession`` the state of the fold.
+
+    Plugins may change the context of a session.
+    """
+    owners = AGGREGATOR_STATE[classes]
+    fields = fields_of(classes, [trees[module] for module in owners])
+    fields -= fields_of(("SessionContext",), [trees["aggregator.plugins.base"]])
+    assert {"pending", "judging"} & fields
+    found = [
+        f"{module}:{attribute.lineno} changes {ast.unparse(attribute)}"
+        for module, tree in trees.items()
+        if module.startswith("aggregator.") and module not in owners
         for attribute in changed_outside(tree)
         if attribute.attr in fields
     ]
@@ -296,7 +324,7 @@ def test_no_attribute_of_a_gateway_s_object_is_set_from_outside(
     modules = {
         module: tree
         for module, tree in trees.items()
-        if module == "gateway.service" or module.startswith("gateway.sessions.")
+        if module == "gateway.service" or module.startswith(("gateway.sessions.", "gateway.state."))
     }
     found = [
         f"{module}:{node.lineno} assigns {ast.unparse(node)}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import asdict
 
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, RoleAccounts
 from shared.process.accounts import Accounts
 from shared.wire.messages import Account
 
@@ -32,6 +33,19 @@ def test_a_successor_adds_to_its_predecessor() -> None:
     assert ledger.steps()["worker", "job"].count == 8
     assert ledger.cpu()["worker-0"] == 7.0
     assert ledger.codes() == {8: 8}
+
+
+def test_every_field_of_an_account_is_added_up() -> None:
+    """Except those that describe the latest process; a new field needs a value here."""
+    latest = {"name", "pid", "memory"}
+    scores = (0.5, ((3, 1),))
+    steps = {"job": (0.1, ((3, 1),))}
+    entry = RoleAccounts(Account("worker-0", 10, 1.0, 1000, steps, ((8, 1),), scores), 0.0)
+    second = Account("worker-0", 11, 1.0, 1000, steps, ((8, 1),), scores)
+    entry.record(second, 1.0)
+    total, one = asdict(entry.total()), asdict(second)
+    assert all(one.values())
+    assert {name for name in one if total[name] == one[name]} == latest
 
 
 def test_workers_are_one_role() -> None:

@@ -9,7 +9,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.ledger import Ledger
-from gateway.sessions.refused_sessions import FIRST_PAUSE_SECONDS, WINDOW_SECONDS, LocalRefusals
+from gateway.sessions.refused_sessions import FIRST_BLOCK_SECONDS, WINDOW_SECONDS, LocalRefusals
 from gateway.web.admission import Admission
 from gateway.web.basic_auth import BasicAuth
 from shared.config.plugins import BasicAuthArgs, PluginSection
@@ -27,7 +27,7 @@ def pause_of_an_address(clock: SettableClock) -> IsOver:
     """An address with the maximum number of refused sessions."""
     refused = LocalRefusals(clock=clock)
     refused.charge(ADDRESS, "session", 1)
-    return lambda: refused.tally(ADDRESS).pause(1) <= 0
+    return lambda: refused.tally(ADDRESS).blocked_seconds(1) <= 0
 
 
 def hour_of_a_refused_session(clock: SettableClock) -> IsOver:
@@ -65,7 +65,7 @@ def memory_of_a_silent_process(clock: SettableClock) -> IsOver:
 
 
 BOUNDS = {
-    pause_of_an_address: FIRST_PAUSE_SECONDS,
+    pause_of_an_address: FIRST_BLOCK_SECONDS,
     hour_of_a_refused_session: WINDOW_SECONDS,
     wrong_password: 10.0,
     handshakes: 2.0,

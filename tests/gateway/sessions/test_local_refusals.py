@@ -53,7 +53,7 @@ def test_the_attempts_per_day_are_as_documented(
     refusals, began = LocalRefusals(clock=clock), clock.monotonic()
     hours = [0] * 24
     while (hour := int((clock.monotonic() - began) // 3600)) < 24:
-        if refusals.tally(ADDRESS).pause(limit) <= 0:
+        if refusals.tally(ADDRESS).blocked_seconds(limit) <= 0:
             refusals.charge(ADDRESS, f"{clock.monotonic()}", limit)
             hours[hour] += 1
         clock.advance(10.0)

@@ -10,7 +10,7 @@ import pytest
 from gateway.limits.addresses import address_digest
 from gateway.limits.buckets import TokenBucket
 from gateway.sessions.refused_sessions import (
-    FIRST_PAUSE_SECONDS,
+    FIRST_BLOCK_SECONDS,
     WINDOW_SECONDS,
     RefusedSessions,
     Tally,
@@ -77,11 +77,11 @@ async def test_at_the_limit_an_address_must_wait(clock: SettableClock) -> None:
     addresses.refuse(1, 2)
     assert await addresses.pause() == 0
     addresses.refuse(3)
-    assert await addresses.pause() == FIRST_PAUSE_SECONDS
+    assert await addresses.pause() == FIRST_BLOCK_SECONDS
     assert await addresses.pause("192.0.2.2") == 0
     clock.advance(20)
-    assert await addresses.pause() == FIRST_PAUSE_SECONDS - 20
-    clock.advance(FIRST_PAUSE_SECONDS - 20)
+    assert await addresses.pause() == FIRST_BLOCK_SECONDS - 20
+    clock.advance(FIRST_BLOCK_SECONDS - 20)
     assert await addresses.pause() == 0
 
 
@@ -93,7 +93,7 @@ async def test_a_client_is_told_when_to_try_again(clock: SettableClock) -> None:
         await addresses.refused.admit(ADDRESS)
     assert caught.value.code == "session.too-many-refusals"
     assert caught.value.close_code == CloseCode.OVERLOADED
-    assert caught.value.retry_after == FIRST_PAUSE_SECONDS
+    assert caught.value.retry_after == FIRST_BLOCK_SECONDS
 
 
 async def test_each_wait_is_twice_as_long(clock: SettableClock) -> None:
@@ -122,12 +122,12 @@ async def test_an_accepted_session_does_not_reset_the_count(clock: SettableClock
     addresses.refuse(1)
     lucky = session(2)
     addresses.refused.judged(lucky, verdict(low_liveness=True))
-    assert await addresses.pause() == FIRST_PAUSE_SECONDS
+    assert await addresses.pause() == FIRST_BLOCK_SECONDS
     lucky.outcome = "accepted"
     addresses.refused.ended(lucky)
     assert await addresses.pause() == 0
     addresses.refuse(3)
-    assert await addresses.pause() == FIRST_PAUSE_SECONDS
+    assert await addresses.pause() == FIRST_BLOCK_SECONDS
 
 
 LEAVING = {
@@ -174,7 +174,7 @@ async def test_after_the_wait_one_running_session_continues(clock: SettableClock
     """It started over the limit and is not ended for that; a second one beside it is."""
     addresses = Addresses(2, clock)
     addresses.refuse(1, 2)
-    clock.advance(FIRST_PAUSE_SECONDS)
+    clock.advance(FIRST_BLOCK_SECONDS)
     pair = [session(3), session(4)]
     for one in pair:
         one.refused_before = await addresses.refused.admit(ADDRESS)
@@ -274,12 +274,12 @@ async def test_a_person_must_wait_at_every_address(clock: SettableClock) -> None
         assert await pause_of(addresses, ANNA) == 0
         one = session(number, f"192.0.2.{number}", "refused", start=ANNA)
         addresses.refused.ended(one)
-    assert await pause_of(addresses, ANNA) == FIRST_PAUSE_SECONDS
+    assert await pause_of(addresses, ANNA) == FIRST_BLOCK_SECONDS
     assert await pause_of(addresses, BERTA) == await pause_of(addresses, "{}") == 0
-    clock.advance(FIRST_PAUSE_SECONDS)
+    clock.advance(FIRST_BLOCK_SECONDS)
     assert await pause_of(addresses, ANNA) == 0
     addresses.refused.ended(session(2, "192.0.2.9", "refused", start=ANNA))
-    assert await pause_of(addresses, ANNA) == 2 * FIRST_PAUSE_SECONDS
+    assert await pause_of(addresses, ANNA) == 2 * FIRST_BLOCK_SECONDS
     assert await addresses.pause("192.0.2.9") == 0
 
 
@@ -291,7 +291,7 @@ async def test_a_kiosk_must_wait_for_all_its_people(clock: SettableClock) -> Non
     ):
         assert await pause_of(addresses, ANNA) == 0
         addresses.refused.ended(session(number, f"192.0.2.{number}", outcome, start=start))
-    assert await pause_of(addresses, BERTA) == FIRST_PAUSE_SECONDS
+    assert await pause_of(addresses, BERTA) == FIRST_BLOCK_SECONDS
 
 
 async def test_simultaneous_sessions_of_a_person_end(clock: SettableClock) -> None:
