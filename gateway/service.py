@@ -194,7 +194,7 @@ class Gateway:
         )
 
     async def _stop_accepting(self) -> None:
-        """Accept no more: a client that connects now waits in the kernel for the next gateway."""
+        """Stop accepting: a client that connects now waits in the kernel for the next gateway."""
         for server in self._servers:
             stop_accepting(server)
         await asyncio.sleep(0)  # a socket accepted just before is counted as open after this turn
@@ -279,7 +279,7 @@ class Gateway:
 def _select_subprotocol(
     _connection: ServerConnection, offered: Sequence[Subprotocol]
 ) -> Subprotocol | None:
-    """Select our subprotocol where it is offered; a client may also offer none."""
+    """Select our subprotocol if it is offered; a client may also offer none."""
     ours = Subprotocol(SUBPROTOCOL)
     return ours if ours in offered else None
 

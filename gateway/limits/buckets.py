@@ -13,8 +13,8 @@ MAX_ADDRESSES = 10_000
 class TokenBucket:
     """Admits events at a rate with a burst; initially full.
 
-    ``admit`` and ``charge`` repeat ``available``: a frame needs them four times, and a call takes
-    as long as all the rest of each.
+    ``admit`` and ``charge`` contain the code of ``available``: a frame needs them four times, and a
+    call would double their time.
 
     Args:
         rate: events per second.

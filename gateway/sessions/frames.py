@@ -1,7 +1,7 @@
-"""The frames of sessions, from receipt to answer: the newest waits, one is under way.
+"""The frames of sessions, from receipt to answer: the newest waits, one is in flight.
 
-A client gets exactly one answer to each frame: the aggregator's status, that it is unreadable, or
-why it was dropped.
+A client gets at most one answer to each frame, and exactly one while it is connected: the
+aggregator's status, that the frame is unreadable, or why it was dropped.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Frames:
             session.outlet.send(Codec.encode(Command.STATUS, {"seq": seq}, UNREADABLE_STATUS))
 
     def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
-        """Answer the frame under way, which turned out not to be a valid image."""
+        """Answer the frame in flight, which turned out not to be a valid image."""
         if session.active is not frame:
             return
         if session.discard():
@@ -137,14 +137,14 @@ class Frames:
         self._link.judge(session, session.estimated(estimate))
 
     def judged(self, session: Session, judgement: Judgement) -> None:
-        """Take the judgement of the frame under way; ``answer`` sends its answer."""
+        """Take the judgement of the frame in flight; ``answer`` sends its answer."""
         frame = session.judged(judgement)
         if frame is not None:
             metrics.JUDGE.observe(frame.judged - frame.asked)
             self._unsettled.keep(session, frame)
 
     def answer(self, session: Session) -> None:
-        """Send the answer on the last judged frame, if it is not sent."""
+        """Send the answer to the last judged frame, unless it was sent."""
         unsent = session.answer()
         if unsent is None:
             return
@@ -168,7 +168,7 @@ class Frames:
             self.drop(session, session.drop_overdue(now), Drop.DEADLINE)
 
     def drop(self, session: Session, frames: Iterable[PendingFrame], reason: Drop) -> None:
-        """Answer frames that are not judged; their session has given them up."""
+        """Answer frames that will not be judged; their session has dropped them."""
         for frame in frames:
             self._send_dropped(session, frame.seq, reason)
 

@@ -43,7 +43,7 @@ class Recall:
         self._waiting: Counter[Key] = Counter()
 
     async def fetch(self, identity: str, token_digest: bytes) -> Session | None:
-        """Ask for a session; None where there is none with that token."""
+        """Ask for a session; return None if there is none with that token."""
         key = (identity, token_digest)
         if key not in self._answers:
             self._answers[key] = asyncio.get_running_loop().create_future()
@@ -80,7 +80,7 @@ class Handover:
     commits = False
 
     def mark_changed(self, session: Session) -> None:
-        """Have a session stored that has changed."""
+        """Queue a changed session for storing."""
 
     def commit(self, session: Session, release: Release) -> None:
         """Store the session; send its pending answers once it is stored."""
@@ -93,7 +93,7 @@ class Handover:
         """To be called a few times a second."""
 
     async def take(self, _identity: str, _token: str) -> Session | None:
-        """Take a session over from another gateway; None where there is none with that token."""
+        """Take a session over from another gateway; None if there is none with that token."""
         return None
 
     async def close(self) -> None:
@@ -202,7 +202,7 @@ class StoreHandover(Handover):
         """Take a session over with its log, which the aggregator folds again.
 
         However many connections ask for it at a time, it is taken once, or the second would take it
-        away from the first. It is taken to the end even where all of them give up.
+        away from the first. The take-over is completed even if all of them give up.
 
         Raises:
             ProtocolError: there are too many sessions already.

@@ -1,4 +1,4 @@
-"""The last decided sessions, for the operator's page: how each ended and what was in its way."""
+"""The last decided sessions, for the operator's page: outcome and most frequent code of each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RecentSession(NamedTuple):
     """A decided session, without anything measured on the person.
 
     Attributes:
-        at: epoch seconds of the verdict.
+        at: Unix time of the verdict, in seconds.
         session: the session's id.
         outcome: ``accepted``, ``refused`` or ``left``.
         seconds: from its opening to the verdict.

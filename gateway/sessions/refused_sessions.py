@@ -1,10 +1,11 @@
-"""Counts refused sessions by address, person and kiosk: at a limit each pauses, each time longer.
+"""Counts refused sessions by address, person and kiosk; at a limit each is blocked for a while.
 
-A session counts from its first frame that was refused for low liveness, otherwise from its end,
-unless it is accepted or the client left at once. So a client cannot try images without end, neither
-by leaving before the verdict nor by many sessions at the same time. A session counts for the
-address that opened it, and for the one at which its client is at that moment: otherwise a client
-with two addresses would open sessions at one and have images refused at the other.
+Each further refused session doubles that time. A session counts from its first frame with low
+liveness, otherwise from its end, unless it is accepted or the client left at once. So a client
+cannot try images without end, neither by leaving before the verdict nor by many sessions at the
+same time. A session counts for the address that opened it, and for the one at which its client is
+at that moment: otherwise a client with two addresses would open sessions at one and have images
+refused at the other.
 
 Person and kiosk are the claims ``sub`` and ``kiosk`` of the start token. In this module a client is
 the digest of an address, a person or a kiosk (``gateway.limits.addresses.address_digest``).
@@ -31,10 +32,10 @@ log = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 3600.0
 """Time for which a refused session counts."""
-FIRST_PAUSE_SECONDS = 60.0
-"""Pause of an address at the limit; doubled for each refused session beyond it."""
+FIRST_BLOCK_SECONDS = 60.0
+"""Time for which a client at the limit is blocked; doubled for each refused session beyond it."""
 MAX_DOUBLINGS = 6
-"""After these a pause would be longer than the window."""
+"""After these a client would be blocked for longer than the window."""
 MAX_REMEMBERED = 200_000
 """Refused sessions of all addresses together (some 40 MB). Beyond, the address whose latest one is
 the oldest is forgotten."""
@@ -45,7 +46,7 @@ class RefusalLimit(NamedTuple):
 
     Attributes:
         client: digest of an address, or of a person or kiosk with the name of its claim before it.
-        sessions: refused sessions in the window at which it pauses.
+        sessions: refused sessions in the window at which it is blocked.
         what: what it is, for people.
     """
 
@@ -65,16 +66,16 @@ class Tally(NamedTuple):
     number: int = 0
     age: float = 0.0
 
-    def pause(self, limit: int) -> float:
-        """Seconds until the client may open a session; 0 or less when it may."""
+    def blocked_seconds(self, limit: int) -> float:
+        """Seconds until the client may open a session; 0 or less if it may."""
         if self.number < limit:
             return 0.0
         doublings = min(self.number - limit, MAX_DOUBLINGS)
-        return min(WINDOW_SECONDS, FIRST_PAUSE_SECONDS * 2.0**doublings) - self.age
+        return min(WINDOW_SECONDS, FIRST_BLOCK_SECONDS * 2.0**doublings) - self.age
 
 
 def max_entries(limit: int) -> int:
-    """Return how many sessions of one client to remember; more do not lengthen its pause."""
+    """Return how many sessions of one client to remember; more do not block it for longer."""
     return limit + MAX_DOUBLINGS + 1
 
 
@@ -91,7 +92,7 @@ class LocalRefusals:
         return self._remembered
 
     def charge(self, client: str, session: str, limit: int) -> int | None:
-        """Count a session for a client that pauses at ``limit`` of them.
+        """Count a session for a client that is blocked at ``limit`` of them.
 
         Returns:
             How many were counted before it; None for one that is counted already.
@@ -140,13 +141,13 @@ class SharedRefusals(Protocol):
     """The refused sessions that all gateways have seen."""
 
     async def charge(self, client: str, session: str, limit: int) -> int | None:
-        """Count a session, as ``LocalRefusals.charge``; None also where the store is down."""
+        """Count a session, as ``LocalRefusals.charge``; None also if the store is down."""
 
     async def refund(self, client: str, session: str) -> None:
         """Stop counting a session."""
 
     async def tally(self, client: str) -> Tally:
-        """Count the sessions of a client; none where the store is down."""
+        """Count the sessions of a client; none if the store is down."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -156,9 +157,9 @@ class RefusedSessions:
     """Limits the refused sessions of each address (IPv6: each /64), person and kiosk.
 
     Args:
-        limit: refused sessions within an hour at which an address pauses; 0 for no limit.
+        limit: refused sessions within an hour at which an address is blocked; 0 for no limit.
         end: ends a session that is one too many.
-        shared: what other gateways count; None where there is no session store.
+        shared: what other gateways count; None without a session store.
         key: secret of the gateways that share a store, for the digests of addresses.
         per_person: the same for the person of a start token.
         per_kiosk: the same for its kiosk.
@@ -192,7 +193,7 @@ class RefusedSessions:
         """Check that an address may open a session; return its refused sessions so far.
 
         Raises:
-            ProtocolError: the address has to pause; it says for how long.
+            ProtocolError: the address is blocked; it says for how long.
         """
         return await self._admit(self._of_address(self.client_of(limit_key(address))))
 
@@ -206,12 +207,12 @@ class RefusedSessions:
             tallies = [self._local.tally(client)]
             if self._shared is not None:
                 tallies.append(await self._shared.tally(client))
-            pause = math.ceil(max(tally.pause(limit) for tally in tallies))
-            if pause > 0:
+            seconds = math.ceil(max(tally.blocked_seconds(limit) for tally in tallies))
+            if seconds > 0:
                 raise ProtocolError(
-                    f"too many refused sessions of this {what}, try again in {pause} s",
+                    f"too many refused sessions of this {what}, try again in {seconds} s",
                     code="session.too-many-refusals",
-                    retry_after=pause,
+                    retry_after=seconds,
                 )
             numbers[client] = max(tally.number for tally in tallies)
         return numbers
@@ -237,7 +238,7 @@ class RefusedSessions:
             session.mark_suspect()
 
     def ended(self, session: Session) -> None:
-        """Count a session that was refused or left; count one that was accepted no more.
+        """Count a session that was refused or left; stop counting one that was accepted.
 
         A client that leaves after a frame with low liveness, or after the first action was asked
         for, counts as refused: otherwise it could wait for a lucky frame, or for actions that its
@@ -249,7 +250,7 @@ class RefusedSessions:
             self._charge(session)
 
     def _opened_by(self, session: Session) -> list[RefusalLimit]:
-        """What a session counts for whose limits may end it."""
+        """Limits that a session counts for and that may end it: of its opener, person and kiosk."""
         opened = session.opened
         address = self._of_address(opened.opener) if opened.opener else self._here(session)
         return [*address, *self._of_start(opened.start)]
@@ -283,8 +284,8 @@ class RefusedSessions:
     def _end_if_too_many(self, session: Session, limit: RefusalLimit, before: int) -> None:
         """End one of many sessions that were opened before the limit was reached.
 
-        One that was opened after a pause is beyond the limit from its start, and may continue
-        alone.
+        A session that was opened after the client had been blocked is beyond the limit from its
+        start, and may continue alone.
         """
         if before + 1 >= limit.sessions:
             fields = session.fields(address=session.address, refused=before + 1)
@@ -293,7 +294,7 @@ class RefusedSessions:
             self._end(session)
 
     def _refund(self, session: Session) -> None:
-        """Count an accepted session no more, also where another gateway has counted it."""
+        """Stop counting an accepted session, also if another gateway has counted it."""
         limits = [*self._opened_by(session), *self._here(session)]
         for client in session.counted_for | {limit.client for limit in limits}:
             self._local.refund(client, session.id)
@@ -306,7 +307,7 @@ class RefusedSessions:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Wait for requests that are under way."""
+        """Wait for open requests."""
         await asyncio.gather(*self._tasks)
         if self._shared is not None:
             await self._shared.close()

@@ -50,7 +50,7 @@ class StoredRefusals:
         self._redis = connect_async(config.SESSION_STORE.connectionString, timeout=self._timeout)
         self._charge = self._redis.register_script(_CHARGE)
         self._tally = self._redis.register_script(_TALLY)
-        self._in_order = asyncio.Lock()  # a session is counted before it is counted no more
+        self._in_order = asyncio.Lock()  # a session's refund comes after its charge
         self._rests_until = 0.0
         self._outage = Outage(
             log,
@@ -59,9 +59,9 @@ class StoredRefusals:
         )
 
     async def charge(self, client: str, session: str, limit: int) -> int | None:
-        """Count a session; returns how many were before it.
+        """Count a session; return how many were counted before it.
 
-        None where it is counted already, or the store is down.
+        None if it is counted already, or the store is down.
         """
         args: list[str | int] = [session, max_entries(limit)]
         async with self._in_order:
@@ -69,12 +69,12 @@ class StoredRefusals:
         return before if before is not None and before >= 0 else None
 
     async def refund(self, client: str, session: str) -> None:
-        """Count a session no more."""
+        """Stop counting a session."""
         async with self._in_order:
             await self._ask(lambda: self._redis.zrem(_name(client), session))
 
     async def tally(self, client: str) -> Tally:
-        """Count the sessions of a client; none where the store is down."""
+        """Count the sessions of a client; none if the store is down."""
         found = await self._ask(lambda: self._tally(keys=[_name(client)]))
         return Tally(int(found[0]), float(found[1])) if found is not None else Tally()
 
@@ -83,9 +83,9 @@ class StoredRefusals:
         await close_quietly(self._redis)
 
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
-        """Ask the store; None where it does not answer, and for a while after that.
+        """Ask the store; return None if it does not answer, and for a while after that.
 
-        A client that opens a session waits for the answer, so not each of them may try again.
+        Clients that open a session wait for the answer, so only the first may wait for a time-out.
         """
         if self._clock.monotonic() < self._rests_until:
             return None

@@ -12,7 +12,7 @@ from shared.process.clock import SYSTEM, Clock
 from shared.wire.records import END, Judged
 
 ASK_AGAIN_SECONDS = 3.0
-"""Longer than any answer of the aggregator takes, except where a plugin waits for the outside."""
+"""Longer than any answer of the aggregator takes, unless a plugin waits for an external answer."""
 
 
 class Replay:

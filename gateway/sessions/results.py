@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Results:
-    """Finds what became of sessions: of this gateway, given a while ago, or in the session store.
+    """Finds the outcome of sessions: of this gateway now or lately, or in the session store.
 
-    Given results are remembered for a time, and only the newest in bounded memory.
+    Results that were given are remembered for a time, in bounded memory; the oldest go first.
 
     Args:
         get: finds a session of this gateway.
@@ -61,7 +61,7 @@ class Results:
         self.sweep()
 
     async def find(self, identity: str) -> SessionReport | None:
-        """Report on a session; None where it is unknown.
+        """Report on a session; return None if it is unknown.
 
         Raises:
             ConnectionError: the session store does not answer.

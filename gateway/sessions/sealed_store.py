@@ -1,11 +1,11 @@
 """Sessions in Redis, so that a client can continue at another machine's gateway.
 
-The gateway that has a session is its owner and writes every change at once. Answers wait for that
-write (``gateway.sessions.handover``), so a client knows nothing about its session that is not
-stored. A gateway to which a client comes back takes the session over. The one before learns of it
-with its next write, and drops the session without a verdict of its own.
+The gateway that has a session is its owner and writes every change within milliseconds. Answers
+wait for that write (``gateway.sessions.handover``), so a client knows nothing about its session
+that is not stored. The gateway to which a client comes back takes the session over. The previous
+owner learns of it with its next write, and drops the session without a verdict of its own.
 
-A session that could not be written piece by piece is written whole later.
+After a failed write all sessions are written whole, not only their changes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MAX_RACES = 3
 
 
 class Mark(NamedTuple):
-    """What of a session is stored: its judged frames, its best shot's number, its verdict."""
+    """What is stored of a session: judged frames, the best shot's number, if it is decided."""
 
     frames: int
     kept: int
@@ -127,12 +127,12 @@ class SealedStore:
         self._task = asyncio.create_task(self._run())
 
     def mark_changed(self, session: Session) -> None:
-        """Have a session written that has changed."""
+        """Queue a changed session for writing."""
         self._changed[session.id] = None
         self._wake.set()
 
     def forget(self, session: Session) -> None:
-        """Write a session no more; its record in Redis expires."""
+        """Stop writing a session; its record in Redis expires."""
         self._changed.pop(session.id, None)
         self._written.pop(session.id, None)
 
@@ -142,7 +142,7 @@ class SealedStore:
         Waits while an owner may still have to store answers that it released during an outage.
 
         Returns:
-            The session; None where there is none, or not with that token, or Redis does not answer.
+            The session; None if there is none with that token, or Redis does not answer.
         """
         try:
             races = 0
@@ -164,7 +164,7 @@ class SealedStore:
         return None
 
     async def _may_take(self) -> bool:
-        """Wait for the end of a grace period; False where the store stays down."""
+        """Wait for the end of a grace period; return False if the store stays down."""
         limit = self._clock.monotonic() + self._timeout
         while (pause := self.contact.grace_left()) > 0:
             if self.contact.down and self._clock.monotonic() > limit:
@@ -173,7 +173,7 @@ class SealedStore:
         return True
 
     async def _term(self, session: str, token_digest: bytes) -> bytes | None:
-        """Term of a session; None where there is none, or not with that token."""
+        """Term of a session; None if there is none with that token."""
         term, state, kept, judged = await self._read(keys=keys(session))
         if term is None or state is None:
             return None
@@ -182,7 +182,7 @@ class SealedStore:
         return bytes(term) if right else None
 
     async def _take_over(self, session: str, term: bytes) -> Stored | None:
-        """Take a session over in its term; None where the term or the store may have changed."""
+        """Take a session over in its term; None if the term or the store may have changed."""
         if self.contact.grace_left() > 0:  # its term was read on a new connection
             return None
         args: list[bytes | str | int] = [term, self._owner, self._branch_milliseconds]
@@ -270,7 +270,7 @@ class SealedStore:
         self._write_sha = ""
 
     async def _flush(self) -> None:
-        """Write a batch of changed sessions; they stay changed where that fails."""
+        """Write a batch of changed sessions; if that fails, they stay queued."""
         names = list(self._changed)[:BATCH]
         sessions = [session for name in names if (session := self._sessions.get(name)) is not None]
         for name in names:

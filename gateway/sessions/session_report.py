@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OVERHEAD_BYTES = 500
-"""Memory of a remembered result beside its texts."""
+"""Memory of a remembered result besides its texts."""
 
 
 @dataclass(frozen=True)

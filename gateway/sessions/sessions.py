@@ -186,7 +186,7 @@ class Sessions:
             del self._opening[session.id]
 
     async def resume(self, identity: str, token: str, address: str) -> Session | None:
-        """Find a session by id and resume token; None if there is none with both.
+        """Find a session by id and resume token; return None if no session has both.
 
         A gateway that has just started does not have the sessions of the previous gateway. It asks
         its aggregator for them first, and then the session store.
@@ -243,7 +243,7 @@ class Sessions:
         metrics.REPLY.observe(self._clock.monotonic() - began)
 
     def _release(self, session: Session) -> None:
-        """Send what the client may know now: the answer on its last frame, then the verdict.
+        """Send what the client may know now: the answer to its last frame, then the verdict.
 
         Until then nothing shows that there is a verdict: further frames are taken as before.
         """
@@ -274,9 +274,9 @@ class Sessions:
         """Make a session from what the aggregator remembers of it."""
         opened = decode(history.opened)
         assert isinstance(opened, Open)
-        # Writes of the gateway before may still be on their way to the store: they must fail from
-        # now on. Without asking the store only the next term may be claimed. A gateway that took
-        # the session over meanwhile has that term already, and it wins.
+        # Writes of the previous gateway may still be on their way to the store, and must fail from
+        # now on: so this one claims the next term, without asking the store. If another gateway
+        # took the session over meanwhile, it has that term already, and wins.
         opened = replace(opened, term=opened.term + 1)
         session = self._registry.revive(
             opened, history.judged, history.kept, message.profile, message.elapsed
@@ -330,7 +330,7 @@ class Sessions:
         self._registry.remove(session)
 
     async def close(self) -> None:
-        """Store what has changed, and wait for requests that are under way."""
+        """Store what has changed, and wait for open requests."""
         await self.handover.close()
         await self.refused.close()
         await self.results.close()

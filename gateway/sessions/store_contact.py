@@ -21,7 +21,7 @@ class StoreContact:
     - When an owner stops waiting for the store: after ``SESSION_STORE.timeout`` without an answer.
       From then on it may release answers that are not stored.
     - When a gateway takes sessions over: never within the grace period after a break. What a living
-      owner released until then is stored by the end of the period, also where the store has lost
+      owner released until then is stored by the end of the period, even if the store has lost
       it, as after a failover to a replica that lags.
 
     Args:

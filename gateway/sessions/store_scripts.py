@@ -12,7 +12,7 @@ and a small hash, the fence, that outlives both:
 
 The state's hash also has the time of the session's opening by Redis's clock: gateways on two
 machines have no other clock in common. Each write sets it again, so that a step of that clock
-matters only where it comes between the owner's last write and the take-over.
+matters only if it comes between the owner's last write and the take-over.
 
 A write succeeds only for the owner in the current term. So a gateway that lost a session never
 changes the record again, even if the session has come back to its own cell since.

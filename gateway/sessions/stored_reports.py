@@ -1,4 +1,4 @@
-"""Reads from the session store what became of other gateways' sessions."""
+"""Reads the outcome of other gateways' sessions from the session store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StoredReports:
         self._sealer = Sealer(sealing_key)
 
     async def read(self, session: str) -> SessionReport | None:
-        """What became of a session; a stored verdict is final. None where there is no such session.
+        """Return the outcome of a session, or None if it is unknown; a stored verdict is final.
 
         Raises:
             ConnectionError: Redis does not answer.

@@ -16,7 +16,7 @@ def is_identity(text: object) -> TypeGuard[str]:
 
 
 def digest(text: str) -> bytes:
-    """Return the digest of a secret, which is stored nowhere itself, or of a verdict."""
+    """Return the SHA-256 of a secret, which itself is never stored, or of a verdict."""
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 

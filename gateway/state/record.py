@@ -43,20 +43,20 @@ class SessionRecord:
     the monotonic clock. Its frames have that time, so no step of the wall clock changes a verdict.
 
     Attributes:
-        id: 128 random bits in hex.
+        id: two hex digits of the cell, then 120 random bits in hex.
         opened: the event that the aggregator gets, and gets again after its restart.
         address: rate-limit key of the client's address (IPv6: /64); after a restore empty until the
             client reconnects.
         bucket: bounds the rate of its frames.
-        started: monotonic time of its opening; before this process's start where another opened it.
+        started: monotonic time of its opening; before this process's start if another opened it.
         profile: checks of the next frame; None until they are known.
         asked: monotonic time of the last question to the aggregator.
         refused_before: refused sessions of its address, person and kiosk when this one started.
         known: the aggregator has acknowledged it, so that it outlives this gateway.
         waiting: newest frame, not yet started.
-        active: frame under way.
+        active: the frame in flight: taken to the pool, and neither judged nor discarded yet.
         prompted: session time at which the last answer was released; None before the first one, or
-            where another process released it.
+            if another process released it.
         unsent: the last judged frame and the text of its STATUS, until that may be sent.
         log: judged frames, for a replay.
         codes: number of frames judged here that had each code.
@@ -64,7 +64,7 @@ class SessionRecord:
         settled: number of the last frame whose side effects are done; ``END`` for all.
         unsettled: images of the frames after that, by number.
         result: text of RESULT once there is a verdict.
-        outcome: how the session ended, for the statistics; empty where another process counted it.
+        outcome: how the session ended, for the statistics; empty if another process counted it.
         outlet: connection; None while the client is away.
         left: monotonic time at which the client went away; 0 while it is connected.
         seq: number of the last frame that arrived.
@@ -114,7 +114,7 @@ class SessionRecord:
         return self.time_of(self.clock.monotonic())
 
     def time_of(self, moment: float) -> float:
-        """Its time at a monotonic time, in seconds of the epoch as its opening counted them."""
+        """Its time at a monotonic time: Unix time in seconds, by the wall clock at its opening."""
         last = self.log[-1].at if self.log else self.opened.at
         # Rounding may cost a microsecond, and time must not go back.
         return max(self.opened.at + (moment - self.started), last)
@@ -132,12 +132,12 @@ class SessionRecord:
 
     @property
     def judging(self) -> PendingFrame | None:
-        """The frame under way, once its judgement is asked for."""
+        """The frame in flight, once its judgement is asked for."""
         frame = self.active
         return None if frame is None or frame.estimate is None else frame
 
     def outcome_of(self, judgement: Judgement) -> str:
-        """How it ends with a verdict; ``left`` where its client went away before any."""
+        """How it ends with a verdict; ``left`` if its client went away before any."""
         if judgement.accepted:
             return "accepted"
         ended_from_outside = judgement.seq == 0

@@ -30,10 +30,9 @@ takes for silence."""
 class Session(SessionRecord):
     """One check of one person.
 
-    At most one frame is under way and one waits, the newest. The next frame starts after the
-    judgement of the one before, which chooses the checks of the next. It does not start before the
-    answer on the one before may be sent: so at most one frame of a session is judged and not
-    stored.
+    At most one frame is in flight and one waits, the newest. The next frame starts after the
+    judgement of the one before, which chooses its checks, and not before the answer to the one
+    before may be sent: so at most one frame of a session is judged and not stored.
 
     Attributes:
         state: what it waits for.
@@ -74,7 +73,7 @@ class Session(SessionRecord):
         Args:
             log: its judged frames.
             kept: the best shot so far.
-            profile: checks of the next frame; None where they are not known yet.
+            profile: checks of the next frame; None if they are not known yet.
             elapsed: seconds since its opening, as the aggregator or the store measured them;
                 the session is at least as old as its log shows.
         """
@@ -89,7 +88,7 @@ class Session(SessionRecord):
             self._move("open")
 
     def restore_stored(self, seq: int, reconnects: int, result: str | None) -> None:
-        """Add what the session store knows beside the log."""
+        """Add what the session store knows besides the log."""
         self.seq = max(self.seq, seq)
         self.reconnects = reconnects
         if result is None:
@@ -132,7 +131,7 @@ class Session(SessionRecord):
         return frame, profile
 
     def discard(self) -> bool:
-        """Drop the frame under way without a judgement. Return False if it was already answered."""
+        """Drop the frame in flight without a judgement. Return False if it was already answered."""
         self._move("discard")
         assert self.active is not None
         frame, self.active = self.active, None
@@ -140,7 +139,7 @@ class Session(SessionRecord):
         return not was_answered
 
     def estimated(self, estimate: bytes) -> PendingFrame:
-        """Take the estimate of the frame under way; its judgement is to be asked for."""
+        """Take the estimate of the frame in flight, and return the frame to be judged."""
         self._move("estimate")
         frame = self.active
         assert frame is not None
@@ -151,7 +150,7 @@ class Session(SessionRecord):
         return frame
 
     def judged(self, judgement: Judgement) -> PendingFrame | None:
-        """Take the judgement of the frame under way, whose answer ``answer`` releases.
+        """Take the judgement of the frame in flight, whose answer ``answer`` releases.
 
         Returns:
             The frame; None for a late judgement of another frame, which changes nothing.
@@ -177,7 +176,7 @@ class Session(SessionRecord):
         self.codes.update(codes)
 
     def answer(self) -> tuple[PendingFrame, str] | None:
-        """Release the answer on the last judged frame; None where there is none to send."""
+        """Release the answer to the last judged frame; return None if there is none to send."""
         if not self.may("answer"):
             return None
         self._move("answer")
@@ -188,7 +187,7 @@ class Session(SessionRecord):
         return unsent
 
     def drop_overdue(self, now: float) -> list[PendingFrame]:
-        """Return the frames that have to be answered now; the one under way is still judged."""
+        """Return the frames past their deadline; the one in flight is still judged."""
         late = [frame for frame in self.unanswered if now > frame.deadline]
         for frame in late:
             frame.answered = True
@@ -208,7 +207,7 @@ class Session(SessionRecord):
         return True
 
     def decide(self, result: str, outcome: str = "") -> bool:
-        """Take the final verdict, which ``release`` releases; False where there is one already."""
+        """Take the final verdict, which ``release`` releases; return False if there was one."""
         if not self.may("decide"):
             return False
         self._move("decide")

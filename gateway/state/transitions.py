@@ -15,8 +15,8 @@ class State(enum.StrEnum):  # the hash of a string is computed once: 4 us less f
 
     OPENING = "the aggregator's checks for the first frame"
     READY = "a frame"
-    ESTIMATING = "the estimate of the frame under way"
-    JUDGING = "the judgement of the frame under way"
+    ESTIMATING = "the estimate of the frame in flight"
+    JUDGING = "the judgement of the frame in flight"
     HOLDING = "the release of the answer on that frame"
     CLOSING = "the final verdict, requested when it was closed"
     DECIDED = "the release of the final verdict"
@@ -46,7 +46,7 @@ offer
 start
     the waiting frame goes to the pool
 discard
-    the frame under way is unreadable, or was answered at its deadline
+    the frame in flight is unreadable, or was answered at its deadline
 estimate
     its estimate arrives
 judge
@@ -63,7 +63,7 @@ end
     the gateway drops the session
 """
 
-_UNDER_WAY: tuple[Event, ...] = ("estimate", "discard", "judge", "answer")
+_IN_FLIGHT: tuple[Event, ...] = ("estimate", "discard", "judge", "answer")
 _ENDINGS: Mapping[Event, State] = {
     "close": State.CLOSING,
     "decide": State.DECIDED,
@@ -80,16 +80,17 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     },
     State.JUDGING: {"offer": State.JUDGING, "judge": State.HOLDING, **_ENDINGS},
     State.HOLDING: {"offer": State.HOLDING, "answer": State.READY, **_ENDINGS},
-    # A frame that is under way when a session is closed or decided is still judged and answered.
+    # The judgement of a frame in flight is still taken if it comes before the verdict is released;
+    # otherwise the frame gets DROPPED ``ended``.
     State.CLOSING: {
-        **dict.fromkeys(_UNDER_WAY, State.CLOSING),
+        **dict.fromkeys(_IN_FLIGHT, State.CLOSING),
         "decide": State.DECIDED,
         "end": State.ENDED,
     },
     # Frames are taken as before: until the verdict is stored nothing may show that there is one.
     State.DECIDED: {
         "offer": State.DECIDED,
-        **dict.fromkeys(_UNDER_WAY, State.DECIDED),
+        **dict.fromkeys(_IN_FLIGHT, State.DECIDED),
         "release": State.RELEASED,
         "end": State.ENDED,
     },

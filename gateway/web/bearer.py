@@ -39,7 +39,7 @@ class Bearer:
 
 
 def _given(request: Request) -> str:
-    """Return the credential of a request; empty where there is not exactly one."""
+    """Return the credential of a request; empty unless there is exactly one."""
     given = request.headers.get_all("Authorization")
     scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     return credential.strip() if scheme.lower() == "bearer" else ""

@@ -86,7 +86,7 @@ class ClientSocket(AdaptedConnection):
     def measure(self, address: str, overflow: Callable[[], None]) -> None:
         """Start to limit what the client sends.
 
-        ``overflow`` is called when there is no room for received bytes; no more are read then.
+        ``overflow`` is called when there is no room for received bytes; reading stops then.
         """
         if self._shared.inflow is not None:
             self._meter = self._shared.inflow.meter(address)

@@ -55,7 +55,7 @@ def check_page_config(content: bytes, consent: str | None) -> None:
 
     Args:
         content: bytes of the file.
-        consent: version of the text that a person must accept; None where no session needs one.
+        consent: version of the text that a person must accept; None if no session needs one.
 
     Raises:
         ResourceError: it is not JSON, a value has the wrong type, or its text is not the version in

@@ -1,4 +1,4 @@
-"""``GET /sessions/{id}/result``: the relying party's server asks what became of a session.
+"""``GET /sessions/{id}/result``: the relying party's server asks for the outcome of a session.
 
 The credential is checked first, and alike for every id. So without it an answer says nothing about
 a session, not even whether it exists.
@@ -32,7 +32,7 @@ class ServerResult:
     """The request plugin; when it is off, its paths do not exist.
 
     Args:
-        lookup: finds a session by its id; raises ConnectionError where the store does not answer.
+        lookup: finds a session by its id; raises ConnectionError if the store does not answer.
     """
 
     def __init__(self, config: Config, lookup: Lookup) -> None:

@@ -111,7 +111,7 @@ class JwkSet:
         self._outage.worked()
 
     async def _fetch(self) -> bytes:
-        """Fetch the set; the whole of it has one time limit, for a server may drip."""
+        """Fetch the set; one time limit for the whole response, since a server may send slowly."""
         async with (
             asyncio.timeout(FETCH_SECONDS),
             self._client() as client,
@@ -162,7 +162,7 @@ def _parsed(data: bytes) -> dict[str, jwt.PyJWK]:
 
 
 def _public_key(key: object) -> jwt.PyJWK | None:
-    """Return a key that verifies signatures; None where it is another or cannot be read."""
+    """Return a key that verifies signatures; None if it is another kind or cannot be read."""
     if not isinstance(key, dict) or not isinstance(key.get("kid"), str):
         return None
     if key.get("use", "sig") != "sig" or key.get("kty") == "oct":

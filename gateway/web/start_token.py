@@ -1,9 +1,9 @@
 """StartToken: a session begins only with a token of the relying party's server, which counts once.
 
-The token (a JWT) names for whom the check is: its claims ``sub``, ``nonce``, ``aud`` and ``kiosk``
-go unchanged into the token of the verdict, so that a verdict is good for that person, purpose and
-server alone. Everything unclear refuses: a key that cannot be fetched, a store that does not
-answer, a token that was perhaps used before this gateway started.
+The token (a JWT) says who the check is for: its claims ``sub``, ``nonce``, ``aud`` and ``kiosk`` go
+unchanged into the token of the verdict, so that a verdict is good for that person, purpose and
+server alone. The session is refused in every doubtful case: a key that cannot be fetched, a store
+that does not answer, a token that may have been used before this gateway started.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEEWAY_SECONDS = 5.0
 MAX_CHARACTERS = 8192
 MAX_CLAIM_CHARACTERS = 256
 CARRIED = ("sub", "nonce", "kiosk")
-"""Claims that go into the verdict's token, beside ``aud``."""
+"""Claims that go into the verdict's token, besides ``aud``."""
 REQUIRED = ("exp", "iat", "jti", "aud")
 UNAVAILABLE = "start-token.unavailable"
 
@@ -40,7 +40,7 @@ class StartGrant:
     Attributes:
         claims: those for the verdict's token, as JSON.
         jti: id of the token.
-        name: issuer and id of the token; empty where the service asks for none.
+        name: issuer and id of the token; empty if the service asks for none.
         seconds: time until the token is refused for its age.
     """
 
@@ -113,7 +113,7 @@ class StartTokens:
 
     async def _verified(self, token: object, keys: KeySource) -> dict[str, Any]:
         if not isinstance(token, str) or len(token) > MAX_CHARACTERS:
-            raise _refused("start-token.invalid", "the header start-token is no JWT")
+            raise _refused("start-token.invalid", "the header start-token is not a JWT")
         try:
             key = await keys.key_for(token)
             claims: dict[str, Any] = jwt.decode(
@@ -196,14 +196,14 @@ def _carried(claims: dict[str, Any]) -> str:
     """Return the claims for the verdict, as JSON.
 
     Raises:
-        ProtocolError: one is no text, or too long.
+        ProtocolError: one is not a string, or is too long.
     """
     carried = {name: claims[name] for name in CARRIED if name in claims}
     for name, value in [*carried.items(), ("jti", claims["jti"])]:
         if not _is_text(value) or not 0 < len(value) <= MAX_CLAIM_CHARACTERS:
             raise _refused(
                 "start-token.invalid",
-                f"{name} is a text of 1 to {MAX_CLAIM_CHARACTERS} characters",
+                f"{name} must be a string of 1 to {MAX_CLAIM_CHARACTERS} characters",
             )
     text = json.dumps({**carried, "aud": claims["aud"]})
     if len(text) > MAX_START_CHARS:

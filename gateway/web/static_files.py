@@ -121,7 +121,7 @@ def read(page: KioskSection, consent: str | None = None) -> dict[str, StaticFile
 
     Args:
         page: where they are.
-        consent: version of the text that a person must accept; None where no session needs one.
+        consent: version of the text that a person must accept; None if no session needs one.
 
     Raises:
         ResourceError: there is no page, it has too many bytes, its ``page.json`` is wrong or

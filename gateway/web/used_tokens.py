@@ -40,7 +40,7 @@ class UsedTokens(Protocol):
 
 
 class OwnUsedTokens:
-    """Remembers in this process. What was used before its start it cannot know: ``since``."""
+    """Remembers used tokens in this process; it knows nothing from before its start, ``since``."""
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -49,7 +49,7 @@ class OwnUsedTokens:
         self._full_until = 0.0
 
     async def use(self, name: str, seconds: float) -> bool:
-        """Use a token up; ConnectionError where no more can be remembered."""
+        """Use a token up; raise ConnectionError if no more can be remembered."""
         now = self._clock.monotonic()
         key = token_digest(name)
         if self._until.get(key, 0.0) > now:
