@@ -1,7 +1,8 @@
 """Client of LUNA PLATFORM 3 (API version 4): estimates the quality of a photo.
 
-Status 201 and a refused photo (400) are answers; every other status is an outage and is retried.
-After several outages in a row, a circuit breaker fails requests at once for a while.
+Status 201 and a refused photo (400) are answers; every other status is an outage. Those from 500
+on, time-outs and broken connections are retried. After several outages in a row, a circuit breaker
+fails requests at once for a while.
 """
 
 from __future__ import annotations

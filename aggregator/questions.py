@@ -17,7 +17,7 @@ def at_once(question: Question) -> bytes | None:
     try:
         answer = question.at_once()
     except Exception:
-        log.exception("a question of a plugin failed")
+        log.exception("question of %s failed", question.asker)
         return None
     return answer if isinstance(answer, bytes) and len(answer) <= MAX_ANSWER_BYTES else None
 
@@ -28,16 +28,19 @@ async def answer_to(question: Question) -> bytes | None:
         async with asyncio.timeout(question.seconds):
             answer = await question.ask()
     except TimeoutError:
-        log.error("no answer to a question of a plugin within %g s", question.seconds)
+        log.error("no answer to the question of %s in %g s", question.asker, question.seconds)
         return None
     except NoAnswer:
         return None
     except Exception:
-        log.exception("a question of a plugin failed")
+        log.exception("question of %s failed", question.asker)
         return None
     if not isinstance(answer, bytes) or len(answer) > MAX_ANSWER_BYTES:
+        what = f"{len(answer)} bytes" if isinstance(answer, bytes) else type(answer).__name__
         log.error(
-            "the answer to a plugin's question must be bytes, %d at most",
+            "the answer to the question of %s is %s; it must be bytes, at most %d",
+            question.asker,
+            what,
             MAX_ANSWER_BYTES,
         )
         return None

@@ -54,7 +54,7 @@ class Aggregator:
     """Judges sessions for one gateway at a time.
 
     Args:
-        source: where it comes from, for a reload; None never reloads.
+        source: where a reload gets the configuration; None never reloads.
         parent: process id of the supervisor; the aggregator exits when that process exits.
     """
 

@@ -237,7 +237,7 @@ class JudgedSession:
             try:
                 question = plugin.on_estimate(self.context, judged)
                 if question is not None:
-                    answer = yield question
+                    answer = yield question._replace(asker=_name(plugin))
                     plugin.on_answer(self.context, judged, answer)
                 if judged.errors != before:
                     _require_codes(judged, before)
@@ -281,7 +281,7 @@ class JudgedSession:
         return False
 
     def _log_failure(self, plugin: Plugin, seq: int) -> None:
-        name = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+        name = _name(plugin)
         fields = {"plugin": name, "session": self.opened.session, "seq": seq}
         log.exception("plugin %s failed", name, extra={"fields": fields})
 
@@ -336,6 +336,10 @@ class JudgedSession:
             except Exception:
                 self._log_failure(plugin, self.last_seq)
         self._drop_invalid_json()
+
+
+def _name(plugin: Plugin) -> str:
+    return f"{type(plugin).__module__}:{type(plugin).__qualname__}"
 
 
 def _require_codes(judged: FrameJudgement, before: list[int]) -> None:

@@ -1,7 +1,7 @@
 """The life cycle of the aggregator's sessions: open, judge frames, resume, end.
 
-Beside each session's state it stores the encoded events that led to it. After a restart a gateway
-gets them back with ``Resumed``; a restarted aggregator gets them from the gateway.
+Besides each session's state it stores the encoded events that led to it. A restarted gateway gets
+them back with ``Resumed``; a restarted aggregator gets them from the gateway.
 """
 
 from __future__ import annotations
@@ -252,10 +252,7 @@ class JudgedSessions:
         self._send(peer, resumed)
 
     def _resolve_unanswered(self, peer: bytes, entry: Entry) -> None:
-        """Resolve an open question without an answer: the gateway that waited for it is dead.
-
-        Its successor, the peer, gets the frame with the session's log.
-        """
+        """Resolve an open question without an answer: the gateway that waits for it is dead."""
         while (pending := entry.pending) is not None:
             entry.drop_question()
             if pending.peer != peer:

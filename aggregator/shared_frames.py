@@ -112,7 +112,7 @@ class SharedFrames:
         self._sender: asyncio.Task[None] | None = None
 
     def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
-        """Return a question to Redis; it is answered at once if this process knows the answer."""
+        """Return the question that claims a frame in Redis, or at once if it is known here."""
 
         def at_once() -> bytes | None:
             if self._local.accepted(pixels, session):
@@ -126,7 +126,7 @@ class SharedFrames:
                 claim = await self.claim_now(pixels, session, passed=passed)
             return claim.value
 
-        return Question(ask, self._seconds, at_once=at_once)
+        return Question(ask, self._seconds, at_once, asker="the memory of frames")
 
     async def claim_now(self, pixels: bytes, session: str, *, passed: bool = True) -> Claim | None:
         """Claim a frame for a session, in Redis and in this process.

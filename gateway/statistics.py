@@ -105,7 +105,7 @@ class Statistics(Collector):
                     "pid": tally.pid,
                     "state": tally.state,
                     "jobs": tally.jobs,
-                    "judged": tally.judged,
+                    "judged": tally.estimated,
                     "lost": tally.lost,
                 }
                 for tally in dispatcher.workers.tallies

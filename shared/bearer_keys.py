@@ -10,7 +10,7 @@ from shared.text_files import value_or_file
 RESULT_PLACE = "[MIDDLEWARES.REQUEST.ServerResult] args.key"
 METRICS_PLACE = "[METRICS] token"
 MIN_BYTES = 32
-"""As random text it cannot be guessed, so wrong tries need no limit of their own."""
+"""A random text of this length cannot be guessed, so wrong tries are not limited."""
 
 
 def resolve_bearer_key(key: SecretStr, place: str) -> SecretStr:

@@ -8,7 +8,7 @@ FINDINGS: dict[int, str] = {
     Code.LOW_LIVENESS: "Not judged live",
     Code.AGGREGATING: "Not enough frames yet",
 }
-"""What operators read where the hint asks the person only for patience."""
+"""Texts for operators, of codes whose hint only asks the person to wait."""
 
 
 def finding(code: int) -> str:

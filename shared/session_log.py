@@ -34,7 +34,7 @@ class LoggedFrame:
 
     Attributes:
         seq: number of the frame in its session.
-        at: time of its estimate, seconds of the epoch.
+        at: Unix time of its estimate, in seconds.
         file: name of its image in the folder; None if it could not be decoded or was lost.
         sha256: hexadecimal digest of that file; None without a file or in logs of early versions.
         errors: codes that the client got.
@@ -53,7 +53,7 @@ class LoggedVerdict:
     """How a session ended.
 
     Attributes:
-        at: time of the verdict, seconds of the epoch.
+        at: Unix time of the verdict, in seconds.
         best_seq: number of the best shot's frame; 0 if there is none.
         frames: number of frames that were judged and could be decoded.
         bestshot_source: the client's file of the best shot, as in the token; None without a best
@@ -74,7 +74,7 @@ class SessionLog:
     """A session's folder.
 
     Attributes:
-        at: time of the session's opening, seconds of the epoch.
+        at: Unix time of the session's opening, in seconds.
         client: the client's description of itself.
         verdict: how it ended; None if unknown.
         start: claims of its start token.

@@ -43,7 +43,7 @@ class StoredFrame:
 
     Attributes:
         seq: number of the frame in its session.
-        at: time of its estimate, seconds of the epoch.
+        at: Unix time of its estimate, in seconds.
         frame: encoded image: the judged pixels as JPEG if the frame passed every check, else the
             client's file.
         status: ``{isOk, errors, details}``, with every measure in ``details``.
@@ -67,8 +67,8 @@ class SessionMeta:
     """Metadata of a session that has ended.
 
     Attributes:
-        opened: time of its opening, seconds of the epoch.
-        ended: time of its verdict, seconds of the epoch.
+        opened: Unix time of its opening, in seconds.
+        ended: Unix time of its verdict, in seconds.
         best_seq: number of the best shot's frame; 0 if there is none.
         frames_total: number of judged frames.
         frames_dropped: number of frames missing from the stream.

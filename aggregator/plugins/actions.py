@@ -1,4 +1,4 @@
-"""The actions of ActiveLiveness as small state machines.
+"""The actions of ActiveLiveness and LifeSigns as small state machines.
 
 A state machine takes one frame after the other and returns a prompt until its action is complete.
 Any other action seen before that is wrong, even if the requested one follows.

@@ -92,7 +92,7 @@ class AggregateLiveness(Plugin):
         """Return whether the last counted frame is less than ``minIntervalMs`` ago."""
         if self._counted_at is None:
             return False
-        # Round to milliseconds: a difference of epoch seconds of .1 may come out as .0999999.
+        # Round to milliseconds: a difference of two Unix times of .1 s may come out as .0999999.
         return round((now - self._counted_at) * 1000) < self._interval_ms
 
     def _count(self, context: SessionContext, score: float) -> None:

@@ -32,8 +32,8 @@ class SessionContext:
         session: id of the session.
         random: random numbers, seeded for the session; the only source that a plugin may use.
         log: logger; its lines name the session and the current frame.
-        now: time of the current event, in epoch seconds: the wall time at which the session opened
-            plus monotonic time since then, so steps of the wall clock do not affect it.
+        now: time of the current event, Unix time in seconds: the wall time at which the session
+            opened plus monotonic time since then, so steps of the wall clock do not affect it.
         prompted: time at which the answer to the frame that plugins saw before was sent, on the
             same clock; None if that is not known.
         client: the client's description of itself in CONNECT; untrusted input.
@@ -43,7 +43,7 @@ class SessionContext:
         best_seq: number of the best shot's frame, 0 if there is none; a plugin may set it.
         best_shot: that frame's image, ``frame.shot``; it goes into the token.
         best: that frame's estimate.
-        acted: the actions of ActiveLiveness are complete.
+        acted: all actions of ActiveLiveness, or the one of LifeSigns, are complete.
         data: JSON values by plugin name, for other plugins and for the token's details.
     """
 
@@ -119,11 +119,13 @@ class Question(NamedTuple):
             unless it is ``NoAnswer``.
         seconds: timeout; after it there is no answer.
         at_once: returns the answer if it is available without waiting, otherwise None.
+        asker: who asks, for the log; the service sets it to the plugin's name.
     """
 
     ask: Callable[[], Awaitable[bytes]]
     seconds: float
     at_once: Callable[[], bytes | None] = lambda: None
+    asker: str = "a plugin"
 
 
 def numbers_of(args: BaseModel) -> dict[str, bool | int | float]:
@@ -136,8 +138,8 @@ class Plugin:
 
     Attributes:
         Args: model of the plugin's ``args`` in the configuration.
-        gathers: its codes ask for more frames, so a frame with them may still be the best shot.
-            Without it this holds for code 37 only.
+        gathers: if True, this plugin's codes do not disqualify a frame as best shot: they ask for
+            more frames. If False, only code 37 does not.
     """
 
     Args: ClassVar[type[BaseModel]] = Section

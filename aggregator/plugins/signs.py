@@ -188,7 +188,7 @@ class SignsWindow:
 
 
 def _milliseconds(seconds: float) -> int:
-    """Round to milliseconds: a difference of epoch seconds is too coarse for exact comparisons."""
+    """Round to milliseconds: a difference of Unix times is too coarse for exact comparisons."""
     return round(seconds * 1000)
 
 

@@ -84,7 +84,7 @@ class AnswerFolder:
             )
 
     def remove_markers(self, before: float) -> None:
-        """Remove markers older than ``before``, in epoch seconds."""
+        """Remove markers older than ``before``, a Unix time in seconds."""
         for marker in self._folder.glob("*.done"):
             with contextlib.suppress(OSError):
                 if marker.stat().st_mtime < before:

@@ -83,7 +83,9 @@ class Audit:
         self._lost = 0
         self._headed_at = float("-inf")
         self._retry_at = float("-inf")
-        self._outage = Outage(log, "AUDIT RECORDS CANNOT BE WRITTEN", "audit records are written")
+        self._outage = Outage(
+            log, "AUDIT RECORDS CANNOT BE WRITTEN", "audit records can be written again"
+        )
         self.dropped = 0
 
     @property
@@ -134,7 +136,9 @@ class Audit:
                 self._write_head(closed=closed)
         except OSError as error:
             self._retry_at = self._clock.monotonic() + RETRY_SECONDS
-            self._outage.failed(f"{error.strerror} ({self._path}); {len(self._waiting)} wait")
+            self._outage.failed(
+                f"{error.strerror} ({self._path}); {len(self._waiting)} records waiting"
+            )
         else:
             self._outage.worked()
 

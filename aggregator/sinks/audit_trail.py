@@ -80,7 +80,7 @@ class AuditTrail:
             self.close()
 
     def open(self) -> None:
-        """Start a file unless one is open that is as this process left it.
+        """Start a new file, unless the open one is unchanged since this process wrote to it.
 
         Raises:
             OSError: it cannot be written.

@@ -23,7 +23,7 @@ class SessionInfo:
     """What is known about a session from its start.
 
     Attributes:
-        at: start time in epoch seconds.
+        at: Unix time of the start, in seconds.
         client: the client's description of itself; untrusted.
         opener: keyed digest of the address that started it.
         start: claims of its start token for the verdict, and the id of that token as ``jti``.
@@ -42,7 +42,7 @@ class FrameJudged:
     """A frame was answered.
 
     Attributes:
-        at: time of its estimate in epoch seconds.
+        at: Unix time of its estimate, in seconds.
         errors: codes that the client got.
         received: the bytes that the client sent; empty if they could not be decoded, None if they
             are lost or no sink uses them.
@@ -82,7 +82,7 @@ class SessionEnded:
     """A session got its verdict.
 
     Attributes:
-        at: time of the verdict in epoch seconds.
+        at: Unix time of the verdict, in seconds.
         best_seq: number of the best shot's frame; 0 if there is none.
         frames: number of judged frames that could be decoded.
         result: RESULT as the client got it, with the token.

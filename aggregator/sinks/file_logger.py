@@ -206,7 +206,7 @@ class FileLogger:
         """Remove folders of finished sessions by age, and by the total of bytes.
 
         Args:
-            now: epoch seconds.
+            now: Unix time in seconds.
         """
         for session in self._folders.prune(now):
             self._written.pop(session, None)

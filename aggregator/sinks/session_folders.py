@@ -47,7 +47,7 @@ class Folder(NamedTuple):
 
     Attributes:
         ending: how the session ended.
-        changed: time of its last line in epoch seconds.
+        changed: Unix time of its last line, in seconds.
         name: the session's id.
         size: total bytes of its files.
     """
@@ -123,7 +123,7 @@ class SessionFolders:
         """Remove folders that are too old, then folders beyond the size limit.
 
         Args:
-            now: epoch seconds.
+            now: Unix time in seconds.
 
         Returns:
             Sessions of this process that count as finished because they were quiet for too long.

@@ -84,7 +84,7 @@ class Spool:
         return data
 
     def oldest_time(self) -> float:
-        """Return when the oldest entry was written, epoch seconds; infinity if it is missing."""
+        """Return the Unix time of the oldest entry, in seconds; infinity if it is missing."""
         try:
             return self._entries[0][0].stat().st_mtime
         except FileNotFoundError:

@@ -41,7 +41,7 @@ class Finish:
 
     Attributes:
         meta: its metadata; ``frames_dropped`` is not counted yet.
-        due: time to build the video, in epoch seconds; 0 for immediately.
+        due: Unix time in seconds at which to build the video; 0 for immediately.
     """
 
     session: str

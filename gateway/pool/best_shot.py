@@ -1,4 +1,4 @@
-"""Encodes a judged frame for the token: a JPEG of bounded size from the pixels in its slot."""
+"""Encodes a frame that passed for the token: a JPEG of bounded size from the pixels in its slot."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class Dispatcher:
                 return
 
     def _next(self, *, ahead: bool) -> Lease | None:
-        """Lease a slot to the next queued session that still has a frame to judge.
+        """Lease a slot to the next queued session that still has a frame that may start.
 
         Args:
             ahead: the worker is busy, so the frame would wait at the worker.
@@ -291,7 +291,7 @@ class Dispatcher:
             )
         del worker.leases[done.lease]
         metrics.ESTIMATE.observe(now - max(worker.head_since, lease.frame.sent))
-        worker.tally.judged += 1
+        worker.tally.estimated += 1
         worker.head_since = now
         lease.frame.estimated = now
         if done.passed and lease.profile is Profile.PASSIVE:

@@ -71,7 +71,7 @@ class FairQueue:
         return None
 
     def tidy(self, now: float) -> None:
-        """Discard sessions without a frame to judge, and inactive addresses."""
+        """Discard sessions without a frame that may start, and inactive addresses."""
         while self._pushed and next(iter(self._pushed.values())) < now - ACTIVE_SECONDS:
             self._pushed.popitem(last=False)
         for address, sessions in list(self._addresses.items()):

@@ -77,7 +77,7 @@ class WorkerTally:
 
     name: str
     pid: int = 0
-    judged: int = 0
+    estimated: int = 0
     lost: int = 0
     link: WorkerLink | None = None
     ended: bool = False

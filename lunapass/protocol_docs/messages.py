@@ -16,7 +16,11 @@ from shared.wire.protocol import Drop
 
 Seconds = Annotated[float, Meta(gt=0, description="seconds")]
 Identity = Annotated[
-    str, Meta(pattern="^[0-9a-f]{32}$", description="a session's id, 128 random bits")
+    str,
+    Meta(
+        pattern="^[0-9a-f]{32}$",
+        description="a session's id: two hex digits of the cell, then 30 random ones",
+    ),
 ]
 Codes = Annotated[list[Code], Meta(description="codes of failed checks and prompts")]
 Headers = TypeVar("Headers")

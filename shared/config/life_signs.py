@@ -21,7 +21,7 @@ class LifeSignsArgs(Section):
     """Seconds from the first of these frames to the earliest decision."""
     windowSeconds: Annotated[float, Field(ge=1, le=60)] = 4.0
     """Seconds after which a session that is still in doubt is asked for an action. Signs are
-    measured over the frames of so many seconds, and over ``framesCount`` frames at least."""
+    measured over the frames of this time, and over at least ``framesCount`` frames."""
     acceptScore: Unit = 0.5
     """Liveness score of all these frames together from which no action is asked."""
     refuseScore: Unit = 0.03

@@ -54,7 +54,7 @@ class RequestMiddlewares(Section):
     Consent: PluginSection[ConsentArgs] = PluginSection[ConsentArgs]()
     """Requires for each new session that the person has accepted a text."""
     ServerResult: PluginSection[ServerResultArgs] = PluginSection[ServerResultArgs]()
-    """Answers the relying party's server what became of a session."""
+    """Reports the outcome of a session to the relying party's server, on request."""
 
 
 class WsMiddlewares(Section):

@@ -99,8 +99,9 @@ class FileLoggerArgs(Section):
     maxAgeDays: Annotated[float, Field(ge=0)] = 30.0
     """Days after which a session's folder is removed; 0 keeps it forever."""
     maxBytes: Count = 10_000_000_000
-    """Maximum bytes of all folders together; sessions without a verdict are removed first, then
-    refused ones, then accepted ones, the oldest first. 0 means no limit."""
+    """Maximum bytes of all folders together. Removed first are sessions that ended before a frame
+    decided them, then refused ones, unknown endings and accepted ones; the oldest of each first.
+    0 means no limit."""
 
 
 class Luna3Args(Section):

@@ -159,8 +159,8 @@ def life_signs(config: Config) -> Iterator[Finding]:
     if plugins.ActiveLiveness.isEnabled:
         yield warning(
             place,
-            "is on beside ActiveLiveness, which asks everyone for actions: then LifeSigns only "
-            "refuses; turn one of them off",
+            "is on together with ActiveLiveness, which asks everyone for actions: then LifeSigns "
+            "can only refuse; turn one of them off",
         )
     if 0 < config.LIVENESS.maxAttempts < args.framesCount:
         yield error(

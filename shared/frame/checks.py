@@ -36,8 +36,8 @@ class Rules:
         """Whether sunglasses, which hide the eyes, are allowed."""
         return "sunglasses" in self.thresholds.glasses
 
-    def least_margins(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """Return the least pixels between the face box and the frame's four borders.
+    def min_margins(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Return the minimum distances of the face box from the frame's borders, in pixels.
 
         Returns:
             Left, top, right and bottom: ``frameMargin``, or more where the region is smaller.
@@ -124,7 +124,7 @@ def margins(estimate: Estimate) -> tuple[int, int, int, int]:
 def frame_margins(estimate: Estimate, rules: Rules) -> Codes:
     """Compare the distance of the face box from each border of the frame and of the region."""
     left, top, right, bottom = margins(estimate)
-    least = rules.least_margins(estimate.width, estimate.height)
+    least = rules.min_margins(estimate.width, estimate.height)
     return (
         _when(bottom < least[3], Code.MARGIN_BOTTOM)
         + _when(left < least[0], Code.MARGIN_LEFT)

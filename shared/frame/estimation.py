@@ -167,12 +167,11 @@ class Estimate:
         rules: digest of the thresholds and limits that judged the frame; empty if none did.
         models: digest of the models that measured it; empty if none did.
         rotation: clockwise rotation in addition to EXIF, in degrees.
-        pixels: digest of the frame's pixels; None if a check before liveness failed, so that
-            frames that fail cost no more.
-        eyelids: brightness around both eyes, for LifeSigns. Taken of frames that reach the liveness
-            check; else None.
-        scene: brightness of the frame in a coarse grid, taken as ``eyelids`` is where the camera
-            is fixed.
+        pixels: digest of the frame's pixels; None if a check before liveness failed, since
+            hashing costs time.
+        eyelids: brightness around both eyes, for LifeSigns; None if the frame does not reach the
+            liveness check.
+        scene: brightness of the frame in a coarse grid; None also unless the camera is fixed.
         needs_actions: the liveness model is too weak to decide without actions
             (``Capabilities.needs_actions``).
     """

@@ -18,7 +18,7 @@ class Clock:
     """The clocks of this process, or those that a test sets.
 
     Attributes:
-        wall: reads the wall clock, in seconds of the epoch.
+        wall: reads the wall clock: Unix time in seconds.
         monotonic: reads the monotonic clock, in seconds since a moment before the process start.
     """
 

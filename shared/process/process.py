@@ -67,7 +67,7 @@ class JournalFormatter(JsonFormatter):
 
 
 def iso_time(seconds: float) -> str:
-    """Return seconds of the epoch as ISO 8601 in UTC, such as 2026-11-28T09:30:00.123Z."""
+    """Return a Unix time in seconds as ISO 8601 in UTC, such as 2026-11-28T09:30:00.123Z."""
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 

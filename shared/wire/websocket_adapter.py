@@ -55,7 +55,7 @@ class AdaptedConnection(ServerConnection):
         return False
 
     def on_binary(self, message: bytes) -> None:
-        """Handle a binary message; the library knows nothing of it."""
+        """Handle a binary message that bypasses the library."""
 
     def on_written(self) -> None:
         """React after the library has written its output."""
