@@ -100,7 +100,7 @@ def test_ramp_is_linear_and_clipped(value: float, mapped: float) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.995, 1.0])
 @pytest.mark.parametrize("count", [1, 2, 7, 100, 4205])
-def test_the_fast_quantile_equals_numpy_s(count: int, share: float) -> None:
+def test_the_fast_quantile_equals_that_of_numpy(count: int, share: float) -> None:
     """The fast one gives what numpy's general one gives."""
     values = np.random.default_rng(0).random(count, np.float32)
     expected = np.quantile(values, share)
