@@ -16,7 +16,7 @@ KEY = "k" * 32
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
-    """Its content replaces its path; a text stays; others must not read it."""
+    """Its content replaces its path; a text stays. Other users must not be able to read it."""
     file = tmp_path / "token"
     file.write_text(f"{KEY}\n")
     file.chmod(0o600)
@@ -39,7 +39,7 @@ def test_the_token_has_no_other_purpose() -> None:
 
 
 @pytest.mark.parametrize("key", [KEY[1:], "ü" * 32, "k" * 31 + "\x07", "file:/absent/token"])
-def test_what_cannot_be_used_is_an_error(key: str) -> None:
-    """It is too short, no header's text, or cannot be read."""
+def test_an_unusable_credential_is_an_error(key: str) -> None:
+    """It is too short, invalid in a header, or cannot be read."""
     with pytest.raises(ConfigError, match=r"^\[METRICS\] token"):
         resolve_bearer_key(SecretStr(key), METRICS_PLACE)

@@ -21,8 +21,8 @@ def lines(root: ElementTree.Element) -> list[list[Point]]:
     return [[(float(x), float(y)) for x, y in line] for line in pairs]
 
 
-def test_whatever_a_curve_is_called_is_text() -> None:
-    """Labels and names are escaped."""
+def test_labels_are_escaped() -> None:
+    """The names of curves are, too."""
     root = drawn(Curve("<script> & co", [(0, 0), (1, 1)]), title='"><b>')
     assert root.tag == "svg"
     assert {"<script> & co", "a < b", "ms & more"} <= {text.text for text in root.iter("text")}
@@ -30,7 +30,7 @@ def test_whatever_a_curve_is_called_is_text() -> None:
 
 
 def test_each_curve_has_its_line() -> None:
-    """With all its points, its name in the legend, and its own colour or dashes."""
+    """It has all its points, its name in the legend, and its own colour or dashes."""
     many = [Curve(f"curve {n}", [(0, 0), (1, 1)]) for n in range(2 * len(COLOURS))]
     root = drawn(*many)
     assert [len(line) for line in lines(root)] == [2] * len(many)
@@ -61,13 +61,13 @@ def test_a_value_that_is_not_finite_breaks_the_line(gap: float) -> None:
     assert len(root.findall(".//circle")) == 1
 
 
-def test_higher_is_higher() -> None:
+def test_larger_values_are_drawn_higher() -> None:
     """SVG counts y downwards; the chart does not."""
     (((_, low), (_, high)),) = lines(drawn(Curve("p", [(0, 0.2), (1, 0.8)])))
     assert high < low
 
 
-def test_what_is_beyond_the_axes_stays_inside() -> None:
+def test_values_outside_the_axes_are_clipped() -> None:
     """A value below the axis is not drawn over the labels."""
     (((first, _), _, (last, _)),) = lines(drawn(Curve("p", [(-5, 0.2), (0.5, 0.5), (7, 9)])))
     (((left, _), (right, _)),) = lines(drawn(Curve("p", [(0, 0), (1, 1)])))
@@ -89,8 +89,8 @@ def test_bars_stand_on_the_axis() -> None:
     assert float(bars[0].attrib["height"]) > 0
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
-    """No curve, or a curve without points, is no error."""
+def test_an_empty_chart_is_no_error() -> None:
+    """It has no curve, or a curve without points."""
     assert not lines(drawn())
     assert not lines(drawn(Curve("p", [])))
 
@@ -107,7 +107,7 @@ def test_histogram_counts_every_value() -> None:
     [(31, "0 10 20 30"), (1, "0 0.2 0.4 0.6 0.8 1"), (3600, "0 1 000 2 000 3 000"), (0, "0")],
 )
 def test_labels_are_round_numbers(end: float, labels: str) -> None:
-    """For any axis, even one of length 0."""
+    """This holds for any axis, even one of length 0."""
     root = drawn(x_range=(0.0, end))
     found = [text.text for text in root.findall("text") if text.get("text-anchor") == "middle"]
     assert " ".join(filter(None, found[: -len(("x", "y"))])) == labels
@@ -121,7 +121,7 @@ def test_labels_are_round_numbers(end: float, labels: str) -> None:
     ],
 )  # fmt: skip
 def test_an_axis_ends_at_a_round_number(values: list[float], most: float) -> None:
-    """Not below any value, and little above the largest."""
+    """It is not below any value, and little above the largest."""
     assert from_zero(values) == (0, pytest.approx(most))
 
 

@@ -54,13 +54,13 @@ NO_HOSTS = [
 
 @pytest.mark.parametrize(("text", "expected"), HOSTS, ids=[text for text, _ in HOSTS])
 def test_a_host_has_one_form(text: str, expected: Authority) -> None:
-    """Independent of case, final dot, brackets and script."""
+    """It does not depend on case, final dot, brackets and script."""
     assert parse_authority(text) == expected
 
 
 @pytest.mark.parametrize("text", NO_HOSTS, ids=ascii)
-def test_what_is_no_host(text: str) -> None:
-    """Invalid hosts are refused."""
+def test_invalid_hosts_are_refused(text: str) -> None:
+    """Each raises an error."""
     with pytest.raises(ValueError, match=r".+"):
         parse_authority(text)
 
@@ -91,7 +91,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_an_origin_has_one_form(text: str, expected: str) -> None:
-    """Independent of default ports and a final slash, too."""
+    """It does not depend on default ports and a final slash either."""
     assert str(parse_origin(text)) == expected
 
 
@@ -115,8 +115,8 @@ def test_an_origin_has_one_form(text: str, expected: str) -> None:
         "https://kiosk.example:port",
     ],
 )
-def test_what_is_no_origin(text: str) -> None:
-    """No browser sends it."""
+def test_invalid_origins_are_refused(text: str) -> None:
+    """No browser sends them."""
     with pytest.raises(ValueError, match=r".+"):
         parse_origin(text)
 
@@ -139,7 +139,7 @@ def test_what_is_no_origin(text: str) -> None:
         ("localhost", "null", False),
     ],
 )
-def test_a_site_has_its_pages(site: str, origin: str, same: bool) -> None:
+def test_a_site_stands_for_its_pages(site: str, origin: str, same: bool) -> None:
     """An address or domain alone stands for http and https at any port."""
     assert parse_site(site).has(parse_origin(origin)) is same
 

@@ -20,7 +20,7 @@ from tests.support.waiting import until, wait_for
 
 
 def test_tcp_password_and_unix_socket() -> None:
-    """The same server by port and by socket; without the password it refuses."""
+    """The same server is reached by port and by socket; without the password it refuses."""
     with running_redis(password="s3cret/@") as server:
         for address in (
             f"redis://:s3cret%2F%40@127.0.0.1:{server.port}/3",
@@ -52,7 +52,7 @@ async def test_tls(tmp_path: Path) -> None:
         async with connect_async(trusted + client_files, timeout=60) as client_:
             assert await client_.ping()
         with connect(trusted, timeout=60) as client, pytest.raises(ConnectionError):
-            client.ping()  # without a certificate of its own
+            client.ping()  # the client has no certificate
         stranger = f"rediss://127.0.0.1:{tls}/0?ssl_ca_certs={tmp_path}/other/authority.pem"
         for address in (stranger + client_files, f"rediss://127.0.0.1:{tls}/0"):
             with (
@@ -67,8 +67,8 @@ async def test_tls(tmp_path: Path) -> None:
             client.ping()
 
 
-def test_a_file_for_tls_that_is_missing_is_named() -> None:
-    """Before any connection is made."""
+def test_a_missing_tls_file_is_named() -> None:
+    """This happens before any connection."""
     with pytest.raises(ConfigError, match=r"ssl_ca_certs=/nowhere/ca\.pem: No such file"):
         check_address("rediss://127.0.0.1/0?ssl_ca_certs=/nowhere/ca.pem")
 
@@ -85,15 +85,15 @@ def test_a_file_for_tls_that_is_missing_is_named() -> None:
         "redis+sentinel://h/master?nonsense=1",
     ],
 )
-def test_settings_that_redis_does_not_know(address: str) -> None:
-    """They are refused before the start, not at the first request; a database has a number."""
+def test_unknown_settings_are_refused(address: str) -> None:
+    """This happens before the start, not at the first request; a database has a number."""
     for use in (check_address, lambda address: connect_async(address, timeout=1)):
         with pytest.raises(ConfigError, match="setting in it is invalid"):
             use(address)
 
 
 async def test_after_a_failover_the_new_master_is_used(tmp_path: Path) -> None:
-    """A client that lost its master asks the sentinels again, and closes them too."""
+    """A client that lost its master asks the sentinels again, and closes their connections."""
     with running_redis() as master, running_redis() as replica:
         with replica.client() as client:
             client.replicaof("127.0.0.1", str(master.port))

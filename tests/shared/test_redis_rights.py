@@ -42,7 +42,7 @@ def asked(server: RedisServer, name: str, needs: tuple[Need, ...]) -> set[str]:
     return set(found.split()[3:])
 
 
-def test_the_documented_rules_are_enough(
+def test_the_documented_rules_suffice(
     server: RedisServer, user: tuple[str, tuple[Need, ...]]
 ) -> None:
     """Nothing is reported, and the check changes nothing in Redis."""
@@ -79,8 +79,8 @@ def rules(need: Need) -> set[str]:
     }
 
 
-def test_without_transactions_nothing_is_carried_out(server: RedisServer) -> None:
-    """For a user without MULTI, the commands would be executed."""
+def test_without_multi_no_command_is_executed(server: RedisServer) -> None:
+    """The check uses a transaction that it discards; without MULTI the commands would run."""
     server.allow("lunapass-store")
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "lunapass-store", "-multi", "-hset")

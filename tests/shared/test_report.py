@@ -22,8 +22,8 @@ HOSTILE = '<script src="//x">'
         parts.row([parts.note(HOSTILE), HOSTILE]),
     ],
 )
-def test_outside_text_is_escaped(part: str) -> None:
-    """In every part of a report, and only once."""
+def test_external_text_is_escaped(part: str) -> None:
+    """It is escaped exactly once in every part of a report."""
     page = parts.page(HOSTILE, [part])
     assert "<script" not in page
     assert "&lt;script" in part
@@ -37,7 +37,7 @@ def test_a_page_loads_nothing() -> None:
     assert page.startswith("<!doctype html>")
 
 
-def test_values_are_written_for_a_reader() -> None:
+def test_values_are_readable() -> None:
     """Numbers are shortened; an unknown value is a dash."""
     table = parts.table(("name", "value"), [("a", 0.12345), ("b", None), ("c", 7)])
     assert [cell in table for cell in (">0.123<", ">-<", ">7<")] == [True] * 3

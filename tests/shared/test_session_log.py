@@ -55,12 +55,12 @@ ESTIMATES = st.builds(
 
 @given(ESTIMATES)
 def test_an_estimate_survives_json(estimate: Estimate) -> None:
-    """Every field of any estimate, including the descriptor's bytes."""
+    """This includes every field of any estimate, even the descriptor's bytes."""
     assert estimate_of(json.loads(json.dumps(estimate_json(estimate)))) == estimate
 
 
-def test_each_measure_has_its_name() -> None:
-    """The names in the documentation."""
+def test_each_measurement_has_its_documented_name() -> None:
+    """The docs list the names."""
     written = estimate_json(ESTIMATE)
     assert written["liveness"] == {"score": 0.4, "quality_score": 0.8, "moire": 0.0}
     assert written["head_pose"] == {"yaw": 1.25, "pitch": -2.5, "roll": 0.0}
@@ -68,8 +68,8 @@ def test_each_measure_has_its_name() -> None:
     assert isinstance(written["descriptor"], str)
 
 
-def test_a_running_session_is_read_so_far(tmp_path: Path) -> None:
-    """Without its end and with an incomplete last line, the rest is read."""
+def test_a_running_session_is_read(tmp_path: Path) -> None:
+    """It has no end, and its last line may be incomplete; the rest is read."""
     frame = {"event": "frame", "seq": 3, "at": 2.0, "file": None, "errors": [8]}
     frame["estimate"] = estimate_json(ESTIMATE)
     log = read_session(write(tmp_path, OPENED, frame, tail=b'{"event": "fra'))
@@ -99,8 +99,8 @@ def test_a_foreign_file_is_named(tmp_path: Path, lines: tuple[object, ...]) -> N
 
 
 @pytest.mark.parametrize("file", ["", ".", "..", "../1.jpg", "/1.jpg", "a/1.jpg", "1\0.jpg", 1])
-def test_an_image_is_in_the_folder(tmp_path: Path, file: object) -> None:
-    """A damaged or forged log names no other file, and not the folder itself."""
+def test_images_are_inside_the_folder(tmp_path: Path, file: object) -> None:
+    """A damaged or forged log cannot name another file or the folder itself."""
     frame = {"event": "frame", "seq": 1, "at": 2.0, "file": file, "errors": []}
     frame["estimate"] = estimate_json(ESTIMATE)
     with pytest.raises(ValueError, match=FILE):

@@ -56,7 +56,7 @@ def test_a_shared_secret_is_never_published(algorithm: str) -> None:
         jwt.decode(token, "t" * 64, algorithms=[algorithm])
 
 
-def test_a_key_that_does_not_fit_is_one_clear_error() -> None:
+def test_an_unsuitable_key_is_one_clear_error() -> None:
     """The message names the key's place and never shows it."""
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS.JWT\] key") as caught:
         Signer(JwtSection(algorithm="RS256", key=SecretStr("hunter2")))
@@ -74,10 +74,8 @@ def test_a_key_that_does_not_fit_is_one_clear_error() -> None:
         ("EdDSA", lambda: ed25519.Ed25519PrivateKey.generate().public_key()),
     ],
 )
-def test_a_key_that_signs_nothing_safe_is_refused(
-    algorithm: Any, key: Callable[[], Any], tmp_path: Path
-) -> None:
-    """A weak key, an unsupported one, or a public key."""
+def test_an_unsafe_key_is_refused(algorithm: Any, key: Callable[[], Any], tmp_path: Path) -> None:
+    """It is weak, unsupported, or a public key."""
     made, file = key(), tmp_path / "key.pem"
     text = public_text(made) if hasattr(made, "verify") else private_text(made)
     file.write_text(text)
@@ -119,8 +117,8 @@ def public(private: str) -> str:
     )
 
 
-def test_keys_are_rotated_without_a_token_that_does_not_verify(tmp_path: Path) -> None:
-    """Old tokens verify after the rotation, new ones with a set fetched before it."""
+def test_every_token_verifies_during_a_rotation(tmp_path: Path) -> None:
+    """Old tokens verify after it, new ones with a set fetched before it."""
     old, new = pem("RS256"), pem("ES256")
     (tmp_path / "new.pem").write_text(public(new))
     before = Signer(
@@ -138,7 +136,7 @@ def test_keys_are_rotated_without_a_token_that_does_not_verify(tmp_path: Path) -
 
 
 def test_the_signing_key_is_published_once(tmp_path: Path) -> None:
-    """Even if the list contains it already."""
+    """The list may contain it already."""
     key = pem("EdDSA")
     section = JwtSection(algorithm="EdDSA", key=SecretStr(key), publishedKeys=[public(key)])
     assert len(json.loads(Signer(section).jwks)["keys"]) == 1

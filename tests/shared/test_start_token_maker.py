@@ -1,4 +1,7 @@
-"""Start tokens for tests are those that the service accepts; wrong keys and times are one line."""
+"""Start tokens for tests are accepted by the service.
+
+Wrong keys and times are errors of one line.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def maker(folder: Path, algorithm: str, text: str) -> StartTokenMaker:
     ],
 )
 def test_a_key_file_signs(tmp_path: Path, algorithm: str, text: str, verifies: str) -> None:
-    """A secret without the end of its line, as the service reads it."""
+    """A secret is used without its line end, as in the service."""
     token = maker(tmp_path, algorithm, text).make()
     jwt.decode(token, verifies, algorithms=[algorithm], audience="lunapass")
 
@@ -72,15 +75,15 @@ def test_a_key_file_signs(tmp_path: Path, algorithm: str, text: str, verifies: s
     ],
     ids=["short", "PEM as a secret", "empty", "text", "public", "another kind"],
 )
-def test_a_key_file_that_cannot_sign(tmp_path: Path, algorithm: str, text: str) -> None:
-    """It is named, with what is allowed."""
+def test_an_unsuitable_key_file_is_an_error(tmp_path: Path, algorithm: str, text: str) -> None:
+    """The error names it and what is allowed."""
     with pytest.raises(ConfigError, match=f"key: does not fit {algorithm}"):
         maker(tmp_path, algorithm, text)
 
 
 @pytest.mark.parametrize("seconds", ["-5", "0", "999999"])
-def test_a_lifetime_that_the_service_refuses(tmp_path: Path, seconds: str) -> None:
-    """No token is printed that no service would accept."""
+def test_an_invalid_lifetime_is_refused(tmp_path: Path, seconds: str) -> None:
+    """No token is printed that the service would refuse."""
     maker(tmp_path, "HS256", SECRET)
     words = ["--config", str(tmp_path / "config.toml"), "--seconds", seconds]
     with pytest.raises(ConfigError, match="allowed: 1 to 300"):

@@ -58,8 +58,8 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
-    """The text is the same with and without the mark."""
+def test_a_byte_order_mark_is_removed(tmp_path: Path) -> None:
+    """The text is the same with and without it."""
     file = tmp_path / "text"
     for mark in (b"", codecs.BOM_UTF8):
         file.write_bytes(mark + TEXT.encode())
@@ -91,7 +91,7 @@ def test_labels_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", NO_TEXT)
 @pytest.mark.parametrize("reader", READERS)
-def test_what_is_no_text_is_named(tmp_path: Path, reader: str, kind: str) -> None:
+def test_an_undecodable_file_is_named(tmp_path: Path, reader: str, kind: str) -> None:
     """One line says which file, what it is and what to do, without its content."""
     data, found = NO_TEXT[kind]
     file = tmp_path / "file"
@@ -108,12 +108,12 @@ def test_what_is_no_text_is_named(tmp_path: Path, reader: str, kind: str) -> Non
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_missing_file_is_named(tmp_path: Path, reader: str) -> None:
-    """Without a traceback."""
+    """There is no traceback."""
     with pytest.raises(StartupError, match="cannot be read: No such file or directory; give"):
         READERS[reader](tmp_path / "absent")
 
 
-def test_a_file_without_end_is_refused() -> None:
+def test_an_endless_file_is_refused() -> None:
     """A device is read only up to the limit."""
     with pytest.raises(ConfigError, match=f"larger than {MAX_BYTES} bytes"):
         read_text(Path("/dev/zero"))

@@ -40,14 +40,14 @@ def frame(seq: int) -> StoredFrame:
 
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100])
 def test_frames_are_read_as_written(redis: RedisServer, count: int) -> None:
-    """For any number of chunks: every frame, in order, unchanged."""
+    """For any number of chunks, every frame is read in order and unchanged."""
     frames = [frame(seq) for seq in range(1, count + 1)]
     write(redis, *frames)
     with redis.client() as client:
         assert list(video_store.read_frames(client, SESSION)) == frames
 
 
-def test_a_frame_is_stored_with_its_turn(redis: RedisServer) -> None:
+def test_a_frame_is_stored_with_its_rotation(redis: RedisServer) -> None:
     """An old entry without rotation has 0; an invalid rotation is an error."""
     write(redis, replace(frame(1), rotation=90))
     with redis.client() as client:
@@ -88,14 +88,14 @@ def test_meta_is_read_as_written(redis: RedisServer) -> None:
     [{}, {b"at": b"1", b"frame": b""}, {b"at": b"x", b"frame": b"", b"status": b"{}"}]
     + [{b"at": b"1", b"frame": b"", b"status": text} for text in (b"[]", b"{", b"1")],
 )
-def test_a_foreign_entry_is_refused(entry: dict[bytes, bytes]) -> None:
-    """An invalid entry is an error."""
+def test_an_invalid_entry_is_refused(entry: dict[bytes, bytes]) -> None:
+    """It is an error."""
     with pytest.raises(ValueError):  # noqa: PT011  json and float word it each their own way
         video_store.decode_frame(b"1-1", entry)
 
 
-def test_a_foreign_entry_among_frames_is_a_frame_without_bytes(redis: RedisServer) -> None:
-    """One invalid entry does not hide the frames after it."""
+def test_an_invalid_entry_among_frames_is_a_frame_without_bytes(redis: RedisServer) -> None:
+    """It does not hide the frames after it."""
     write(redis, frame(1))
     with redis.client() as client:
         client.xadd(video_store.frames_key(SESSION), {"noise": "1"}, id="2-1")
@@ -108,10 +108,10 @@ def test_a_foreign_entry_among_frames_is_a_frame_without_bytes(redis: RedisServe
     ("given", "asked", "expected"),
     [(None, 50, 50), (100, 50, 50), (20, 50, 20)],
 )
-def test_frames_are_forgotten_in_time(
+def test_frames_of_a_finished_video_expire_soon(
     redis: RedisServer, given: int | None, asked: int, expected: int
 ) -> None:
-    """A finished video's frames expire soon, and never later than before."""
+    """They never expire later than before."""
     write(redis, frame(1))
     key = video_store.frames_key(SESSION)
     with redis.client() as client:
@@ -125,10 +125,10 @@ def test_frames_are_forgotten_in_time(
     ("given", "asked", "expected"),
     [(None, 50, -1), (100, 50, 100), (20, 50, 50), (20, -1, -1)],
 )
-def test_frames_are_kept_for_a_time(
+def test_frames_of_a_failed_video_are_stored_as_long_as_its_job(
     redis: RedisServer, given: int | None, asked: int, expected: int
 ) -> None:
-    """A failed video's frames are stored as long as the job, and never shorter than before."""
+    """They never expire sooner than before."""
     write(redis, frame(1))
     key = video_store.frames_key(SESSION)
     with redis.client() as client:

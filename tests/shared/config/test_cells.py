@@ -47,8 +47,8 @@ def test_workers_are_counted_for_the_cell() -> None:
     assert [worker_count(of_cell(config, cell)) for cell in (0, 1)] == [2, 3]
 
 
-def test_a_command_names_another_number_of_cells() -> None:
-    """``--cells`` overrides the file."""
+def test_the_cells_option_overrides_the_file() -> None:
+    """The option is ``--cells``."""
     assert with_cells(Config(), 3).TRANSPORT.cells == 3
 
 
@@ -73,7 +73,7 @@ class Quota(ControlGroups):
         (8.0, 2, 2, 1),
     ],
 )
-def test_a_quota_bounds_the_workers(
+def test_a_cpu_quota_limits_the_workers(
     quota: float | None, usable: int, cpus: int, workers: int
 ) -> None:
     """A container with 4 of 64 CPUs runs 3 workers, not 63; a configured count stays."""
@@ -82,7 +82,7 @@ def test_a_quota_bounds_the_workers(
     assert total_workers(with_workers(Config(), 5), cpus) == 5
 
 
-def test_every_role_goes_by_the_number_that_was_counted_once() -> None:
+def test_every_role_uses_the_same_number_of_workers() -> None:
     """A role may be pinned to other CPUs than the process that counted."""
     config = with_workers(Config(), 3)
     assert worker_count(config) == 3

@@ -1,4 +1,4 @@
-"""The schema: names and defaults of LUNA PASS 1.x, and what each key allows."""
+"""The schema: names and defaults of LUNA PASS 1.x, and the allowed values of each key."""
 
 import pytest
 from pydantic import ValidationError
@@ -82,14 +82,14 @@ def walk(value, path):
 
 
 @pytest.mark.parametrize(("section", "key", "default"), MANUAL)
-def test_manual_default(section, key, default):
-    """Each row of the manual's table exists under its exact name with its exact default."""
+def test_key_and_default_of_luna_pass(section, key, default):
+    """Each row of the documentation's table exists with exactly its name and default."""
     value = walk(Config(), [*section.split("."), *key.split(".")])
     assert getattr(value, "get_secret_value", lambda: value)() == default
 
 
-def test_manual_keys_keep_the_manuals_order():
-    """The keys of a section have the manual's order."""
+def test_keys_have_the_order_of_luna_pass():
+    """The keys of a section are in the documentation's order."""
     rows = {(section, key): index for index, (section, key, _) in enumerate(MANUAL)}
     for section in {section for section, _, _ in MANUAL}:
         ours = [place(path) for path, _ in keys() if place(path) in rows]
@@ -141,7 +141,7 @@ def test_switch_takes_nothing_else(value):
         Config.model_validate({"MIDDLEWARES": {"WS": {"Bestshot": {"isEnabled": value}}}})
 
 
-def test_glasses_take_both_spellings():
+def test_glasses_accept_both_spellings():
     """Glasses may be spelled as in 1.x or as in 2.x."""
     names = ["GlassesEstimation.NoGlasses", "GlassesEstimation.EyeGlasses", "sunglasses"]
     config = Config.model_validate({"LIVENESS": {"THRESHOLDS": {"glasses": names}}})
@@ -149,14 +149,14 @@ def test_glasses_take_both_spellings():
 
 
 def test_user_plugins_keep_their_order_and_arguments():
-    """A name of the form package.module:Class is a user's own plugin."""
+    """A name of the form package.module:Class is a user plugin."""
     plugins = {"z.a:B": {"isEnabled": 1, "args": {"door": [1, "two"]}}, "a:B": {}}
     config = Config.model_validate({"MIDDLEWARES": {"WS": plugins}})
     assert list(config.MIDDLEWARES.WS.user_plugins) == ["z.a:B", "a:B"]
     assert config.MIDDLEWARES.WS.user_plugins["z.a:B"].args == {"door": [1, "two"]}
 
 
-def test_unknown_plugin_is_refused_beside_other_faults():
+def test_unknown_plugin_is_reported_with_other_errors():
     """A misspelled plugin does not hide other errors."""
     plugins = {"BestShot": {}, "FileLogger": {"isEnabled": 3}}
     with pytest.raises(ValidationError) as caught:

@@ -1,4 +1,4 @@
-"""A role gets its part at the start and the newest one on a reload, from each source."""
+"""A role gets its part at start-up and the newest one on a reload, from each source."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def sender() -> Iterator[PartSender]:
 
 
 def far_end(sender: PartSender) -> int:
-    """The descriptor that a process would inherit."""
+    """Return the descriptor that a process would inherit."""
     descriptor = os.dup(sender.far_end)
     sender.inherited()
     return descriptor
 
 
-def test_the_newest_of_several_parts_is_taken(sender: PartSender) -> None:
-    """At the start, if a reload came before it, and on each reload."""
+def test_the_newest_of_several_parts_is_used(sender: PartSender) -> None:
+    """At start-up, if a reload came before it, and on each reload."""
     sender.send(part(1))
     sender.send(part(2))
     with closing(PartSocket("worker", far_end(sender))) as source:
@@ -49,11 +49,11 @@ def test_the_newest_of_several_parts_is_taken(sender: PartSender) -> None:
         fresh = source.reload()
         assert fresh is not None
         assert fresh.config.LUNA_PASS.port == 4
-        assert source.reload() == fresh  # asked although nothing has come
+        assert source.reload() == fresh  # a reload without a new part
 
 
-def test_a_part_of_any_size_comes_whole(sender: PartSender) -> None:
-    """Even one larger than any socket buffer."""
+def test_a_part_of_any_size_is_transferred(sender: PartSender) -> None:
+    """It may be larger than any socket buffer."""
     plugins = {"a.b:C": {"args": {"text": "x" * 5_000_000}}}
     config = Config.model_validate({"MIDDLEWARES": {"WS": plugins}})
     sent = Generation(config).part("aggregator")
@@ -62,8 +62,8 @@ def test_a_part_of_any_size_comes_whole(sender: PartSender) -> None:
         assert source.part == sent
 
 
-def test_a_socket_without_a_part_is_no_start(sender: PartSender) -> None:
-    """Nor one with another role's part, nor a descriptor that is not a socket."""
+def test_a_socket_without_a_part_prevents_the_start(sender: PartSender) -> None:
+    """So does another role's part, and a descriptor that is not a socket."""
     descriptor = far_end(sender)
     with pytest.raises(ConfigError, match="no configuration was sent"):
         PartSocket("worker", os.dup(descriptor))
@@ -88,15 +88,15 @@ def test_a_part_for_another_role_changes_nothing(
         assert source.part.config.LUNA_PASS.port == 1
 
 
-def test_a_process_that_is_gone_is_a_connection_error(sender: PartSender) -> None:
+def test_a_dead_process_is_a_connection_error(sender: PartSender) -> None:
     """The supervisor expects it: the next process gets the newest part."""
     os.close(far_end(sender))
     with pytest.raises(ConnectionError):
         sender.send(part(1))
 
 
-def test_a_supervisor_that_is_gone_changes_nothing(sender: PartSender) -> None:
-    """The role keeps its part until it ends too."""
+def test_a_dead_supervisor_changes_nothing(sender: PartSender) -> None:
+    """The role keeps its part until it ends, too."""
     sender.send(part(1))
     with closing(PartSocket("worker", far_end(sender))) as source:
         sender.close()
@@ -121,7 +121,7 @@ def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixt
         PartFile("worker", file)
 
 
-def test_a_variable_beside_a_part_file_is_warned_of(
+def test_a_variable_beside_a_part_file_causes_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has no effect; its value, maybe a secret, is not logged."""
@@ -134,7 +134,7 @@ def test_a_variable_beside_a_part_file_is_warned_of(
 
 
 def test_a_part_file_is_narrowed_to_a_cell(tmp_path: Path) -> None:
-    """All cells of a machine share the files; each role gives its cell."""
+    """All cells of a machine share the files, and each role gives its cell."""
     file = tmp_path / "part.json"
     file.write_bytes(pack(part(1)))
     source = PartFile("worker", file, 3)
@@ -142,8 +142,10 @@ def test_a_part_file_is_narrowed_to_a_cell(tmp_path: Path) -> None:
     assert source.part.config.TRANSPORT.runtimeDirectory == "run/3"
 
 
-def test_the_whole_file_is_cut_for_a_role(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Started by hand, a role reads the file itself, uses only its part, and reloads it."""
+def test_a_role_started_by_hand_uses_only_its_part(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It reads the whole file itself, and reloads it."""
     caplog.set_level(logging.INFO)
     file = tmp_path / "config.toml"
     file.write_text(f'[LUNA_PASS.JWT]\nkey = "{KEY}"\n')
@@ -160,7 +162,7 @@ def test_the_whole_file_is_cut_for_a_role(tmp_path: Path, caplog: pytest.LogCapt
     assert source.reload() is None
 
 
-def test_a_worker_by_hand_needs_no_key_file(tmp_path: Path) -> None:
+def test_a_worker_started_by_hand_needs_no_key_file(tmp_path: Path) -> None:
     """It may run as a user that cannot read the key."""
     file = tmp_path / "config.toml"
     file.write_text('[LUNA_PASS.JWT]\nkey = "file:/nonexistent/key"\n')

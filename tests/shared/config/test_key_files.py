@@ -90,8 +90,8 @@ async def test_a_reload_of_the_supervisor_reads_the_key_file(
         supervisor._notifier.close()
 
 
-async def test_a_gateway_that_is_started_by_hand_reads_the_key_file(file: Path) -> None:
-    """At its start and on a reload."""
+async def test_a_gateway_started_by_hand_reads_the_key_file(file: Path) -> None:
+    """At start-up and on a reload."""
     source = WholeFile("gateway", file)
     assert await accepts(source.part.config, SECRET)
     assert not await accepts(source.part.config, f"file:{key_file(file)}")
@@ -111,7 +111,7 @@ async def no_session(session: str) -> None:
 
 
 def test_a_path_is_refused_as_a_key() -> None:
-    """A second line of defence, should one arrive unread."""
+    """This is a second line of defence, in case a path arrives."""
     start = StartTokenArgs.model_validate({"key": "file:/etc/lunapass/start.key"})
     with pytest.raises(ConfigError, match="was not read"):
         key_source(start, clock=SettableClock())
@@ -121,15 +121,15 @@ def test_a_path_is_refused_as_a_key() -> None:
         ServerResult(config, no_session)
 
 
-def test_a_key_file_that_names_another_file(file: Path) -> None:
+def test_a_key_file_that_names_another_file_is_refused(file: Path) -> None:
     """Its content would be taken for a path later, or for a secret."""
     key_file(file).write_text(f"file:/{'x' * 64}")
     with pytest.raises(ConfigError, match="names another file"):
         ConfigSource(file)
 
 
-async def test_a_key_that_no_library_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It refuses the token; it does not break the connection."""
+async def test_an_unreadable_key_refuses_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not break the connection."""
     tokens = StartTokens(config(SECRET))
 
     class Broken:
@@ -143,7 +143,7 @@ async def test_a_key_that_no_library_can_read(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_plugin_that_is_off_needs_no_key_file(file: Path) -> None:
-    """Neither at a start nor for the warnings about readable files."""
+    """Neither for a start nor for the warnings about readable files."""
     key_file(file).unlink()
     write(file, enabled=0)
     assert ConfigSource(file).secret_files == []
@@ -159,8 +159,8 @@ def config(start: str, verifies: str = "HS256", **signing: Any) -> Config:
     )
 
 
-def test_one_secret_for_verdicts_and_start_tokens(tmp_path: Path) -> None:
-    """It is refused whether the text or a file has it: the relying party could sign verdicts."""
+def test_one_secret_for_verdicts_and_start_tokens_is_refused(tmp_path: Path) -> None:
+    """As a text or in a file, it would let the relying party sign verdicts."""
     (tmp_path / "key").write_text(f"{SIGNING}\n")
     named = f"file:{tmp_path / 'key'}"
     for start, signing in ((SIGNING, SIGNING), (named, SIGNING), (SIGNING, named), (named, named)):
@@ -169,8 +169,8 @@ def test_one_secret_for_verdicts_and_start_tokens(tmp_path: Path) -> None:
     resolve_key_files(config(SECRET, key=named))
 
 
-def test_one_key_pair_for_verdicts_and_start_tokens() -> None:
-    """Each verdict would start a session, also one signed with a previous key."""
+def test_one_key_pair_for_verdicts_and_start_tokens_is_refused() -> None:
+    """Each verdict would start a session, even one signed with a previous key."""
     pairs = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
     own, previous, other = (pair.public_key().public_bytes(*NAMES).decode() for pair in pairs)
     private = pairs[0].private_bytes(
@@ -185,7 +185,7 @@ def test_one_key_pair_for_verdicts_and_start_tokens() -> None:
     resolve_key_files(config(other, "ES256", **signing))
 
 
-def test_files_of_secrets() -> None:
+def test_readable_secret_files_cause_a_warning() -> None:
     """Root is warned of those that others can read; a public key may be readable."""
     assert secret_files(config("file:/a", key="file:/b")) == [Path("/b"), Path("/a")]
     assert secret_files(config("file:/a", "ES256")) == []

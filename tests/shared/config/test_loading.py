@@ -57,8 +57,8 @@ def test_models_of_the_installation(tmp_path, monkeypatch):
     assert load(None, {}).MODELS.directory == "models"
 
 
-def test_usual_file(tmp_path, monkeypatch):
-    """The default file is found; a file named by the variable takes precedence."""
+def test_the_default_file_is_found(tmp_path, monkeypatch):
+    """A file named by the variable takes precedence."""
     monkeypatch.chdir(tmp_path)
     Path("config").mkdir()
     Path("config/lunapassapi.config.toml").write_text("port = 1")
@@ -128,7 +128,7 @@ def test_environment_value(tmp_path, variable, text, path, value):
         ("LUNAPASS__LUNA_PASS__HOST", "a\udce9", "not UTF-8"),
     ],
 )
-def test_environment_fault(tmp_path, variable, value, expected):
+def test_environment_error(tmp_path, variable, value, expected):
     """An error of a variable names the variable."""
     with pytest.raises(ConfigError, match=rf"^environment variable {variable}: .*{expected}"):
         load_text(tmp_path, "", **{variable: value})
@@ -143,13 +143,13 @@ def test_environment_never_shows_secrets(tmp_path):
 
 
 def test_one_key_by_two_variables(tmp_path):
-    """With two spellings of one key, the order would matter."""
+    """Two spellings of one key are refused, because their order would matter."""
     variables = {"LUNAPASS__PORT": "1", "LUNAPASS__LUNA_PASS__port": "1"}
     with pytest.raises(ConfigError, match="LUNAPASS__PORT: sets the same key as LUNAPASS__LUNA_"):
         load_text(tmp_path, "", **variables)
 
 
-def test_all_faults_are_reported(tmp_path):
+def test_all_errors_are_reported(tmp_path):
     """Each error of file and environment has its own line."""
     text = "jaw = 1\n[LIVENESS]\nmaxAttempts = -2\n[LIVENESS.THRESHOLDS]\nyaw = 15\n"
     with pytest.raises(ConfigError) as caught:
@@ -168,7 +168,7 @@ def test_environment_over_a_broken_file(tmp_path):
 
 
 @given(values=configurations())
-def test_dump_and_load_give_the_same(tmp_path_factory, values):
+def test_a_dump_survives_a_round_trip(tmp_path_factory, values):
     """Everything that the schema accepts is written as TOML and read back unchanged."""
     config = Config.model_validate(values)
     path = tmp_path_factory.mktemp("config") / "any.toml"
@@ -179,7 +179,7 @@ def test_dump_and_load_give_the_same(tmp_path_factory, values):
 
 @given(values=configurations())
 def test_dump_hides_secrets(values):
-    """Without ``reveal``, no secret and no text of a user's plugin is written."""
+    """Without ``reveal``, no secret and no text of a user plugin is written."""
     marked = "s3cr3t-\u2603"
     middlewares = values.setdefault("MIDDLEWARES", {})
     plugins = middlewares.setdefault("WS", {})
@@ -191,7 +191,7 @@ def test_dump_hides_secrets(values):
 
 
 def test_dump_writes_the_defaults_readably():
-    """Degrees and switches are written as in the manual; a key without default is a comment."""
+    """Degrees and switches are written as in LUNA PASS; a key without default is a comment."""
     text = dump(Config(), reveal=True)
     for line in ("yaw = 20", "isEnabled = 0", "# args.username =", 'args.path = "./LOGS"'):
         assert f"\n{line}\n" in text

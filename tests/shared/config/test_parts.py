@@ -93,7 +93,7 @@ def full() -> Config:
     return Config.model_validate(table)
 
 
-def test_each_role_gets_its_own_secrets_only() -> None:
+def test_each_role_gets_only_its_own_secrets() -> None:
     """The packed part of a role has exactly the secrets listed for it above."""
     generation = Generation(full())
     for role in ROLES:
@@ -111,7 +111,7 @@ def test_every_confidential_key_is_listed() -> None:
     assert confidential == {path for path, _ in SECRETS.values()} - {user_plugin}
 
 
-def test_what_looks_like_a_secret_is_confidential() -> None:
+def test_keys_named_like_secrets_are_confidential() -> None:
     """A text key named password, token, address or the like is marked confidential."""
     named = {
         path for path, field in keys() if is_text(field) and MAY_HOLD_A_SECRET.search(path[-1])
@@ -162,8 +162,8 @@ def test_without_a_session_store_no_key_is_derived() -> None:
 
 
 @given(configurations(), st.sampled_from(ROLES))
-def test_a_part_is_read_as_it_was_packed(table: dict[str, Any], role: str) -> None:
-    """For any configuration: dates of users' plugins, unusual characters, long numbers."""
+def test_a_part_survives_a_round_trip(table: dict[str, Any], role: str) -> None:
+    """For any configuration: dates of user plugins, unusual characters, long numbers."""
     table.get("LUNA_PASS", {}).pop("JWT", None)  # keys at random do not fit their algorithm
     part = Generation(Config.model_validate(table)).part(role)
     assert unpack(pack(part), role) == part
@@ -180,7 +180,7 @@ def test_a_part_is_read_as_it_was_packed(table: dict[str, Any], role: str) -> No
     ids=["cut off", "another field", "impossible value", "no TOML"],
 )
 def test_a_damaged_part_is_refused(damage: Any) -> None:
-    """With one line that shows no value, which may be a secret."""
+    """The error is one line without any value, which may be a secret."""
     data = pack(Part("gateway", "0", full()))
     with pytest.raises(ConfigError) as caught:
         unpack(damage(data), "gateway")
@@ -195,7 +195,7 @@ def test_another_roles_part_is_refused() -> None:
         unpack(pack(Generation(full()).part("aggregator")), "worker")
 
 
-def test_a_generation_s_name_tells_configurations_apart() -> None:
+def test_different_configurations_have_different_generation_names() -> None:
     """Even if only a password differs; equal configurations have equal names."""
     one, same, other = full(), full(), full()
     auth = other.MIDDLEWARES.REQUEST.BasicAuth
@@ -229,7 +229,7 @@ def test_transport_keys_are_not_in_a_generation_s_name() -> None:
     assert len({Generation(config).name for config in (plain, one, other)}) == 1
 
 
-def test_a_cell_s_part_is_narrowed_to_it() -> None:
+def test_a_part_is_narrowed_to_its_cell() -> None:
     """Number and folder are the cell's; the generation is the machine's."""
     generation = Generation(full())
     part = generation.part("worker", 1)

@@ -1,4 +1,4 @@
-"""The sentence about what a configuration requires of a person, and its warnings."""
+"""The sentence that states what a configuration requires of a person, and its warnings."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FORTY = {"LIVENESS": {"maxAttempts": 40}, **ANY_REFUSALS}
 def test_a_policy_is_one_sentence(
     plugins: dict[str, Any], sections: dict[str, Any], said: str
 ) -> None:
-    """Frames that decide, tries, one person or several, actions."""
+    """Frames that decide, attempts, one person or several, actions."""
     hourly = "; 20 refused sessions of one address an hour."
     assert sentence(plugin_config(plugins, **sections)) == said.removesuffix(".") + hourly
 
@@ -82,7 +82,7 @@ def test_a_policy_is_one_sentence(
         ({**THREE, "FaceMatcher": None}, "my.package:Backend", []),
     ],
 )
-def test_what_is_little_is_warned_of(
+def test_weak_requirements_cause_a_warning(
     plugins: dict[str, Any], backend: str, expected: list[str]
 ) -> None:
     """One lucky frame, or frames of different people if faces are not compared."""
@@ -103,14 +103,14 @@ def test_what_is_little_is_warned_of(
         ({"LIMITS": {"refusedSessionsPerAddress": 0}}, ["[LIMITS] refusedSessionsPerAddress"]),
     ],
 )
-def test_tries_without_end_are_warned_of(sections: dict[str, Any], expected: list[str]) -> None:
+def test_unlimited_attempts_cause_a_warning(sections: dict[str, Any], expected: list[str]) -> None:
     """Within one session, or over many sessions."""
     found = weaknesses(plugin_config({"ActiveLiveness": None}, **sections))
     assert [finding.place for finding in found] == expected
 
 
-def test_any_number_of_refused_sessions_is_said() -> None:
-    """If they are not limited."""
+def test_unlimited_refused_sessions_are_stated() -> None:
+    """The sentence says so if there is no limit."""
     config = plugin_config({}, LIMITS={"refusedSessionsPerAddress": 0})
     assert sentence(config).endswith("; any number of refused sessions of one address an hour.")
 
@@ -122,7 +122,7 @@ def test_any_number_of_refused_sessions_is_said() -> None:
         (2, "the one closest to the centre", "a larger face may be on the best shot"),
     ],
 )
-def test_other_faces_are_warned_of(policy: int, judged: str, expected: str) -> None:
+def test_other_faces_cause_a_warning(policy: int, judged: str, expected: str) -> None:
     """The image in the token may show a face that was not judged."""
     config = several_faces(policy)
     assert sentence(config).endswith(f"; judges {judged} of several faces.")
@@ -144,7 +144,7 @@ def several_faces(policy: int) -> Config:
     return plugin_config({"ActiveLiveness": None}, LIVENESS=thresholds)
 
 
-def test_the_manuals_defaults_break_no_rule() -> None:
+def test_the_defaults_of_luna_pass_violate_no_rule() -> None:
     """They require little, which gives warnings but no error."""
     config = plugin_config({})
     assert check(config) == []

@@ -1,4 +1,4 @@
-"""How long images may be kept follows from how their session ended."""
+"""The retention time of images follows from the outcome of their session."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ HOUR = 3600
         (False, (Code.SESSION_FAILED,), SessionEnding.LEFT),
     ],
 )
-def test_the_verdict_says_how_a_session_ended(
+def test_the_outcome_follows_from_the_verdict(
     accepted: bool, errors: tuple[int, ...], ending: SessionEnding
 ) -> None:
     """Code 40 alone means that no frame decided the session."""
     assert SessionEnding.of(accepted=accepted, errors=errors) is ending
 
 
-def test_each_ending_has_its_time() -> None:
-    """An unknown ending has the longest: it may be any of the three."""
+def test_each_outcome_has_its_time() -> None:
+    """An unknown outcome has the longest one, because it may be any of the three."""
     section = RetentionSection(accepted="2h", refused="3h", left="1h")
     hours = [section.max_age(ending) / HOUR for ending in sorted(SessionEnding)]
     assert hours == [1, 3, 3, 2]
@@ -38,7 +38,7 @@ def test_each_ending_has_its_time() -> None:
 
 
 def test_without_a_time_there_is_no_limit() -> None:
-    """Neither where nothing is set, nor for an unknown ending where one time is missing."""
+    """Neither if nothing is set, nor for an unknown outcome if one time is missing."""
     assert {KEEP_ALL.max_age(ending) for ending in SessionEnding} == {inf}
     section = RetentionSection(left="1h")
     assert section.max_age(SessionEnding.UNKNOWN) == section.max_age(SessionEnding.ACCEPTED) == inf
@@ -46,7 +46,7 @@ def test_without_a_time_there_is_no_limit() -> None:
 
 
 @pytest.mark.parametrize("value", ["59m", "0h", "0", "soon", "-1h"])
-def test_a_time_is_an_hour_at_least(value: str) -> None:
-    """A video's build and its task need the images for some time."""
+def test_a_time_is_at_least_an_hour(value: str) -> None:
+    """Making a video and running its task need the images for some time."""
     with pytest.raises(ValidationError):
         RetentionSection(left=value)

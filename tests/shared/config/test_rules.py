@@ -1,4 +1,4 @@
-"""Rules between keys: what warns and what passes; tests/invalid/config has what is refused."""
+"""Rules between keys: what passes and what gives a warning; tests/invalid/config has the errors."""
 
 import base64
 import secrets
@@ -32,7 +32,7 @@ def config(values, key=KEY):
 
 
 def test_good_configuration_gives_no_warning():
-    """With their own key, the defaults pass in production."""
+    """With their own key the defaults pass in production."""
     assert check(config({})) == []
 
 
@@ -43,8 +43,8 @@ def test_the_file_with_all_defaults_gives_no_warning(tmp_path):
     assert check(load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": KEY})) == []
 
 
-def test_a_frame_of_the_largest_size_can_arrive():
-    """One address may use half of heldBytes, so that is at least twice frameBytes."""
+def test_held_bytes_must_fit_the_largest_frame():
+    """One address may use half of heldBytes, so it is at least twice frameBytes."""
     assert check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 2000})) == []
     with pytest.raises(ConfigError, match="heldBytes is 1999, so a frame"):
         check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 1999}))
@@ -85,7 +85,7 @@ def test_private_key(algorithm, key):
 
 
 def test_the_path_of_a_key_is_no_key(tmp_path):
-    """Without ``file:``, the path itself would be the secret, which can be guessed."""
+    """Without ``file:`` the path itself would be the secret, which can be guessed."""
     file = tmp_path / "token-signing.key"
     file.touch()
     assert len(str(file)) >= 32
@@ -97,8 +97,8 @@ def test_the_path_of_a_key_is_no_key(tmp_path):
 @pytest.mark.parametrize(
     "url", ["https://", "http://:80/x", "http://h:99999/", "http://h:80a/", "http://h:0/", "h"]
 )
-def test_address_that_cannot_be(url):
-    """An unusable address is reported at the start, not at the first answer."""
+def test_an_unusable_address_is_an_error(url):
+    """It is reported at start-up, not at the first request."""
     values = {f"{WS}.Callbacks.isEnabled": 1, f"{WS}.Callbacks.args.url": url}
     with pytest.raises(ConfigError, match=r"args\.url must be an address"):
         check(config(values))
@@ -176,13 +176,13 @@ def test_no_finding_shows_the_key():
     ],
 )
 def test_warning(values, text):
-    """A configuration that probably is not intended gives one line that names the source."""
+    """A probably unintended configuration gives one line that names the source."""
     (warning,) = check(config(values), "file.toml")
     assert warning.startswith("file.toml: [")
     assert text in warning
 
 
-def test_empty_password_is_none():
+def test_an_empty_password_is_an_error():
     """With an empty user name and password, BasicAuth would check nothing."""
     values = {
         f"{BASIC_AUTH}.isEnabled": 1,
@@ -207,8 +207,8 @@ def test_empty_password_is_none():
         {f"{WS}.VideoRedis.isEnabled": 1, f"{WS}.VideoRedis.args.connectionString": "rediss://r"},
     ],
 )
-def test_at_the_bound_passes(values):
-    """A value at the limit passes, and disabled plugins are not checked."""
+def test_a_value_at_the_limit_passes(values):
+    """Disabled plugins are not checked."""
     assert check(config(values)) == []
 
 
@@ -226,7 +226,7 @@ def test_rules_are_listed_once():
 
 @pytest.mark.parametrize("key", ["sdkBindingsPath", "sdkDataPath", "sdkLicensePath"])
 def test_paths_of_a_backend_that_is_not_used_are_named(key):
-    """An administrator of LUNA PASS expects LUNA SDK to judge; only lunasdk uses it."""
+    """Administrators of LUNA PASS expect LUNA SDK to judge; only the lunasdk backend uses it."""
     paths = {f"FACEENGINE.{key}": "/opt/fsdk"}
     (line,) = check(config(paths))
     assert f"[FACEENGINE] sets {key}, but [WORKERS] backend is onnx" in line

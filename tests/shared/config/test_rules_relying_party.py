@@ -1,4 +1,4 @@
-"""The key of start tokens comes from one place, and is no other key of the service."""
+"""The key of start tokens comes from one place, and differs from all other keys of the service."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pem(private: Any) -> str:
         {"key": OTHER, "cells": 2, "store": "redis://127.0.0.1"},
     ],
 )
-def test_what_is_taken(settings: dict[str, Any]) -> None:
+def test_valid_keys_are_accepted(settings: dict[str, Any]) -> None:
     """One key that is not the signing key, or one address that others cannot change."""
     assert not [warning for warning in check(config(**settings)) if "StartToken" in warning]
 
@@ -72,14 +72,14 @@ def test_what_is_taken(settings: dict[str, Any]) -> None:
         ({"key": OTHER, "cells": 2}, "no session store"),
     ],
 )
-def test_what_is_refused(settings: dict[str, Any], reason: str) -> None:
-    """Each with a reason."""
+def test_invalid_keys_are_refused(settings: dict[str, Any], reason: str) -> None:
+    """Each refusal has a reason."""
     with pytest.raises(ConfigError, match=reason):
         check(config(**settings))
 
 
-def test_args_of_a_plugin_that_is_off() -> None:
-    """They look as if they protected."""
+def test_args_of_a_disabled_plugin_cause_a_warning() -> None:
+    """They look as if they protected the service."""
     (warning,) = [line for line in check(config(on=False, key=OTHER)) if "StartToken" in line]
     assert "is off" in warning
 
@@ -133,7 +133,7 @@ def test_a_public_key_in_a_file(tmp_path: Path, algorithm: str, make: Any) -> No
         "short RSA",
     ],
 )
-def test_a_key_that_does_not_fit(algorithm: str, text: str) -> None:
+def test_an_unsuitable_key_is_refused(algorithm: str, text: str) -> None:
     """It is refused before the start, and not shown."""
     with pytest.raises(ConfigError, match="does not fit") as refused:
         resolve_key_files(config(algorithm=algorithm, key=text))

@@ -34,8 +34,8 @@ def config(*, on: bool = True, cells: int = 1, store: str = "", **args: Any) -> 
     "settings",
     [{"key": OTHER}, {"on": False}, {"key": OTHER, "cells": 2, "store": "redis://127.0.0.1"}],
 )
-def test_what_is_taken(settings: dict[str, Any]) -> None:
-    """A key of its own, and results that every gateway finds."""
+def test_a_valid_credential_is_accepted(settings: dict[str, Any]) -> None:
+    """It is used for nothing else, and every gateway finds the results."""
     assert not [warning for warning in check(config(**settings)) if "ServerResult" in warning]
 
 
@@ -46,23 +46,23 @@ def test_what_is_taken(settings: dict[str, Any]) -> None:
         ({"key": OTHER, "cells": 2}, "no session store"),
     ],
 )
-def test_what_is_refused(settings: dict[str, Any], reason: str) -> None:
-    """Each with a reason."""
+def test_an_invalid_credential_is_refused(settings: dict[str, Any], reason: str) -> None:
+    """Each refusal has a reason."""
     with pytest.raises(ConfigError, match=rf"ServerResult\].*{reason}"):
         check(config(**settings))
 
 
 @pytest.mark.parametrize("key", [SIGNING, START])
 def test_a_key_that_signs_tokens_is_refused(tmp_path: Path, key: str) -> None:
-    """The credential goes over the network; also where it comes from a file."""
+    """The credential goes over the network. It may come from a file."""
     (tmp_path / "key").write_text(key)
     for text in (key, f"file:{tmp_path / 'key'}"):
         with pytest.raises(ConfigError, match=r"ServerResult\].*a key for each purpose"):
             resolve_key_files(config(key=text))
 
 
-def test_a_key_comes_from_its_file(tmp_path: Path) -> None:
-    """Without the line's end; a short one is refused."""
+def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
+    """Its line end is removed; a short key is refused."""
     file = tmp_path / "result.key"
     file.write_text(f"{OTHER}\n")
     read = resolve_key_files(config(key=f"file:{file}")).MIDDLEWARES.REQUEST.ServerResult.args.key

@@ -21,8 +21,8 @@ def with_origin(origin: str) -> Config:
     return Config.model_validate({"LUNA_PASS": {"JWT": KEY}, "MIDDLEWARES": {"REQUEST": plugin}})
 
 
-def test_names_and_origins_are_taken() -> None:
-    """In every spelling."""
+def test_names_and_origins_are_accepted() -> None:
+    """Every spelling works."""
     hosts = ["kiosk.example", "KIOSK.example:8443", "[2001:db8::1]:8321", "bücher.example"]
     origins = ["https://kiosk.example/", "http://KIOSK.example:80", "capacitor://localhost", "*"]
     assert check(config(hosts=hosts, origins=origins)) == []
@@ -31,8 +31,8 @@ def test_names_and_origins_are_taken() -> None:
 @pytest.mark.parametrize(
     "host", ["https://kiosk.example", "kiosk.example/ws", "*.example", "2001:db8::1", "a:0", ""]
 )
-def test_a_host_that_never_matches(host: str) -> None:
-    """A listed name that no request can have only seems to protect, and locks clients out."""
+def test_a_host_that_never_matches_is_an_error(host: str) -> None:
+    """A listed name that no request can have seems to protect, but locks clients out."""
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] hosts contains '.*', which is not a"):
         check(config(hosts=["kiosk.example", host]))
 
@@ -40,13 +40,13 @@ def test_a_host_that_never_matches(host: str) -> None:
 @pytest.mark.parametrize(
     "origin", ["kiosk.example", "https://kiosk.example/ws", "https://*.example", "", "//kiosk"]
 )
-def test_an_origin_that_never_matches(origin: str) -> None:
-    """The same goes for an origin that no browser sends."""
+def test_an_origin_that_never_matches_is_an_error(origin: str) -> None:
+    """No browser sends it."""
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] origins contains '.*', which no browser"):
         check(config(origins=["https://kiosk.example", origin]))
 
 
-def test_every_name_is_a_warning() -> None:
+def test_allowing_every_host_is_a_warning() -> None:
     """It disables the check against DNS rebinding."""
     (warning,) = check(config(hosts=["*"]))
     assert "[LUNA_PASS] hosts contains '*'" in warning
@@ -68,8 +68,8 @@ def test_the_null_origin_is_a_warning() -> None:
         "kiosk.example:8443",
     ],
 )
-def test_basic_auth_takes_an_origin_an_address_or_a_domain(origin: str) -> None:
-    """As the manual of LUNA PASS says: the address of the server or its domain."""
+def test_basic_auth_accepts_an_origin_an_address_or_a_domain(origin: str) -> None:
+    """LUNA PASS documents the address of the server or its domain."""
     assert check(with_origin(origin)) == []
 
 

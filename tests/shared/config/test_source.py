@@ -19,7 +19,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reload_changes_thresholds_and_plugins(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """LIVENESS, CHECKS and MIDDLEWARES are reloaded."""
     source = ConfigSource(file)
     file.write_text(
@@ -36,7 +38,7 @@ def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureF
     assert fresh.MIDDLEWARES.WS.Bestshot.isEnabled
 
 
-def test_the_rest_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_sections_wait_for_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A changed port is logged and not applied."""
     source = ConfigSource(file)
     file.write_text("[LUNA_PASS]\nport = 1234\n" + KEY)
@@ -62,10 +64,10 @@ def test_plugins_that_write_wait_for_a_restart(
     assert "need a restart: FileLogger" in caplog.text
 
 
-def test_new_plugins_must_fit_what_waits_for_a_restart(
+def test_new_plugins_must_fit_the_sections_in_force(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Else start tokens would be on with several cells while the session store is still off.
+    """Otherwise start tokens could be on with several cells while the session store is still off.
 
     Nor may the start key be the signing key that is still in use.
     """
@@ -83,8 +85,8 @@ def test_new_plugins_must_fit_what_waits_for_a_restart(
     assert "a key for each purpose" in caplog.text
 
 
-def test_a_faulty_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither with an invalid value nor with a violated rule."""
+def test_an_invalid_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It has an invalid value or violates a rule."""
     caplog.set_level(logging.ERROR)
     source = ConfigSource(file)
     for faulty in ("[LIVENESS.THRESHOLDS]\nyaw = -5\n", "[LIVENESS]\nmaxAttempts = 0\n"):

@@ -18,8 +18,8 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_all_defaults_written_are_read_back(tmp_path: Path) -> None:
-    """The commented file with all defaults equals the defaults; the task file is beside it."""
+def test_the_file_with_all_defaults_gives_the_defaults(tmp_path: Path) -> None:
+    """The commented file equals the defaults; the task file is beside it."""
     config = load_video(written(tmp_path, dump(VideoConfig(), reveal=True)), {})
     assert config.WORKER.task == str(tmp_path / VideoConfig().WORKER.task)
     found, defaults = config.model_dump(), VideoConfig().model_dump()
@@ -28,8 +28,8 @@ def test_all_defaults_written_are_read_back(tmp_path: Path) -> None:
     assert found == defaults
 
 
-def test_a_task_may_be_anywhere(tmp_path: Path) -> None:
-    """An absolute path stays."""
+def test_a_task_may_have_an_absolute_path(tmp_path: Path) -> None:
+    """The path is used unchanged."""
     path = written(tmp_path, '[WORKER]\ntask = "/srv/task.py"')
     assert load_video(path, {}).WORKER.task == "/srv/task.py"
 
@@ -55,7 +55,7 @@ def test_a_variable_overrides_the_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_faults_are_reported_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
+def test_errors_are_reported_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
     """An error names the file, the place, what was found and what is allowed."""
     path = written(tmp_path, text)
     with pytest.raises(ConfigError) as error:

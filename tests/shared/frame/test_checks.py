@@ -172,8 +172,8 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("stage", "measure", "code"), MISSING)
-def test_missing_measure_fails(stage: Stage, measure: str, code: Code) -> None:
-    """A missing measure never passes."""
+def test_a_missing_measurement_fails(stage: Stage, measure: str, code: Code) -> None:
+    """It never passes a check."""
     assert judge(stage, passing(**{measure: None}), RULES) == (code,)
 
 
@@ -185,13 +185,13 @@ def test_missing_face_fails_its_position() -> None:
 
 
 @pytest.mark.parametrize("policy", [1, 2])
-def test_several_faces_pass_where_one_of_them_is_chosen(policy: Any) -> None:
+def test_several_faces_pass_if_the_policy_chooses_one(policy: Any) -> None:
     """Only ``multifacePolicy`` 0 refuses a second face."""
     rules = Rules(ThresholdsSection(multifacePolicy=policy))
     assert judge(Stage.FACES, passing(faces=3), rules) == ()
 
 
-def test_shut_eyes_pass_where_sunglasses_are_allowed() -> None:
+def test_shut_eyes_pass_if_sunglasses_are_allowed() -> None:
     """Eyes behind allowed dark lenses need not be visible."""
     rules = Rules(ThresholdsSection(glasses=["sunglasses"]))
     assert judge(Stage.EYES, passing(eyes=Eyes(0, 0, False, False)), rules) == ()
@@ -217,7 +217,7 @@ REGION: list[tuple[Code, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("code", "last_good", "first_bad"), REGION)
-def test_a_face_lies_in_the_region(
+def test_a_face_must_be_in_the_region(
     code: Code, last_good: dict[str, Any], first_bad: dict[str, Any]
 ) -> None:
     """ROI is left, top, width and height in percent of the frame; its borders belong to it."""
@@ -228,13 +228,13 @@ def test_a_face_lies_in_the_region(
     assert rules.digest != RULES.digest
 
 
-def test_the_frames_margin_holds_in_a_large_region() -> None:
+def test_the_margin_of_the_frame_holds_in_a_large_region() -> None:
     """The stricter of ``frameMargin`` and ROI counts."""
     rules = Rules(ThresholdsSection(ROI=[1.0, 1.0, 98.0, 98.0]))
     assert judge(Stage.POSITION, passing(**box(x=MARGIN - 1)), rules) == (Code.MARGIN_LEFT,)
 
 
-def test_all_faults_of_a_stage_are_reported_in_the_tables_order() -> None:
+def test_all_failures_of_a_stage_are_reported_in_the_order_of_the_table() -> None:
     """A stage reports all of its failed checks."""
     worst = passing(quality=Quality(0, 0, 0, 0, 0))
     assert judge(Stage.QUALITY, worst, RULES) == (
@@ -247,7 +247,7 @@ def test_all_faults_of_a_stage_are_reported_in_the_tables_order() -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.HEAD_POSE, Stage.EYES])
-def test_pose_and_eyes_are_not_judged_while_acting(stage: Stage) -> None:
+def test_pose_and_eyes_are_not_judged_during_actions(stage: Stage) -> None:
     """The active profile measures them without a code."""
     acting = passing(
         profile=Profile.ACTIVE,
@@ -276,15 +276,15 @@ qualities = st.builds(Quality, unit, unit, unit, unit, unit)
 
 
 @given(worse=qualities, share=unit)
-def test_better_quality_never_adds_a_fault(worse: Quality, share: float) -> None:
-    """Moving every measure towards 1 only removes codes."""
+def test_better_quality_never_adds_a_failure(worse: Quality, share: float) -> None:
+    """Moving every measurement towards 1 only removes codes."""
     better = Quality(*(v + (1 - v) * share for v in dataclasses.astuple(worse)))
     before = judge(Stage.QUALITY, passing(quality=worse), RULES)
     assert set(judge(Stage.QUALITY, passing(quality=better), RULES)) <= set(before)
 
 
 @given(yaw=angle, pitch=angle, roll=angle, share=unit)
-def test_turning_towards_the_camera_never_adds_a_fault(
+def test_turning_towards_the_camera_never_adds_a_failure(
     yaw: float, pitch: float, roll: float, share: float
 ) -> None:
     """Smaller angles of the same sign only remove codes."""
@@ -313,7 +313,7 @@ side = st.integers(-200, 900)
 
 
 @given(x=side, y=side, width=st.integers(0, 900), height=st.integers(0, 900))
-def test_face_that_passes_lies_inside_the_frame(x: int, y: int, width: int, height: int) -> None:
+def test_a_passed_face_is_inside_the_frame(x: int, y: int, width: int, height: int) -> None:
     """Any face box that passes is completely within the margins."""
     estimate = passing(face=Box(x, y, width, height))
     if judge(Stage.POSITION, estimate, RULES) == ():
@@ -321,7 +321,7 @@ def test_face_that_passes_lies_inside_the_frame(x: int, y: int, width: int, heig
         assert sum(margins(estimate)[::2]) + width == estimate.width
 
 
-def test_signs_of_a_screen_refuse_where_they_are_looked_for() -> None:
+def test_moire_refuses_a_frame_if_the_check_is_on() -> None:
     """Above ``CHECKS.moire`` a frame fails whatever its score; equality passes, 0 is off."""
     looking = Rules(limits=ChecksSection(moire=5.0))
     for peak, rules, codes in (

@@ -1,4 +1,4 @@
-"""The decoder writes only to its buffer, whatever the bytes say."""
+"""The decoder writes only to its buffer, whatever the bytes contain."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ SUBSAMPLED = ("4:2:2", "4:2:0", "progressive", "restart markers")
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
+def test_jpeg_pixels_equal_those_of_pillow(name: str) -> None:
     """Every kind that cameras and programs write.
 
     CMYK differs by rounding. Colours that are stored at a lower resolution are not interpolated, so
-    they differ where colours change, but the brightness of every pixel is the same.
+    they differ at edges of colours, but the brightness of every pixel is the same.
     """
     mode, settings = KINDS[name]
     file = BytesIO()
@@ -57,7 +57,7 @@ def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_larger_than_its_header_was_read_is_refused(orientation: int) -> None:
+def test_a_jpeg_larger_than_its_header_is_refused(orientation: int) -> None:
     """No pixel is written outside the buffer, and no more memory is used.
 
     The decoder may find another size than the header reader did.
@@ -71,8 +71,8 @@ def test_a_jpeg_larger_than_its_header_was_read_is_refused(orientation: int) -> 
     assert (guarded[height:] == 9).all()
 
 
-def test_a_png_keeps_its_pixels_and_loses_the_rest() -> None:
-    """A profile that unpacks to ten megabytes does not reach the decoder."""
+def test_only_pixels_of_a_png_reach_the_decoder() -> None:
+    """A profile that inflates to ten megabytes does not."""
     picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
     plain = cv2.imencode(".png", picture)[1].tobytes()
     bomb = b"bomb\0\0" + zlib.compress(bytes(10_000_000))

@@ -36,7 +36,7 @@ def with_orientation(picture: bytes, orientation: int) -> bytes:
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
 def test_size_is_read_without_decoding(extension: str) -> None:
-    """Width and height of each format are those of the picture."""
+    """Width and height of each format are those of the image."""
     header = intake.judge(encoded(extension), LIMITS)
     assert (header.width, header.height) == (64, 48)
 
@@ -100,8 +100,8 @@ def test_a_truncated_jpeg_is_refused() -> None:
         decoded(stamped_jpeg(1, 1)[:4000])
 
 
-def test_scans_after_a_whole_one_cost_nothing() -> None:
-    """Decoders stop after a scan of all components; ours refuses such a file."""
+def test_scans_after_a_complete_one_are_refused() -> None:
+    """Decoders stop after a scan of all components; the service refuses such a file."""
     whole = encoded(".jpg")
     scan = whole[whole.index(b"\xff\xda") : -2]
     many = whole[:-2] + scan * (2 * jpeg.MAX_SCANS) + whole[-2:]
@@ -113,7 +113,7 @@ def test_scans_after_a_whole_one_cost_nothing() -> None:
 
 @pytest.mark.parametrize("marker", [0x00, 0x01, *range(0xD0, 0xDA)], ids=hex)
 def test_scans_cannot_be_hidden(marker: int) -> None:
-    """After a marker without a length, which decoders skip.
+    """They are after a marker without a length, which decoders skip.
 
     A reader that took the next two bytes for its length would find another header of one scan, far
     after the decoded one: 0.4 MB would cost a minute.

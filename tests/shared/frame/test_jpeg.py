@@ -39,7 +39,7 @@ def test_bytes_of_scans_in_a_comment_are_no_scans(place: str) -> None:
     assert np.array_equal(decode(data, LIMITS), decode(whole, LIMITS))
 
 
-def test_what_follows_the_end_has_no_scans() -> None:
+def test_bytes_after_the_end_are_no_scans() -> None:
     """A motion photo has a film with any bytes after its end."""
     data = progressive() + b"\0\0\0\x18ftypmp42" + SCAN * 2 * jpeg.MAX_SCANS
     assert np.array_equal(decode(data, LIMITS), decode(progressive(), LIMITS))
@@ -56,7 +56,7 @@ def test_too_many_real_scans_are_refused(between: bytes) -> None:
 
 
 def test_a_progressive_picture_without_end_is_refused() -> None:
-    """An image without its end is truncated."""
+    """It is truncated."""
     with pytest.raises(FrameError, match="damaged"):
         decode(progressive()[:-2], LIMITS)
     with pytest.raises(FrameError, match="no end"):
@@ -98,7 +98,7 @@ def test_a_second_frame_header_is_refused() -> None:
         intake.judge(data[:start] + header + data[start:], LIMITS)
 
 
-def test_bytes_before_a_marker_of_the_header_are_passed_over() -> None:
+def test_bytes_before_a_marker_of_the_header_are_skipped() -> None:
     """Some webcams write a few; very many are refused without a search."""
     data = encoded(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
     first = data.index(b"\xff\xdb")
@@ -108,7 +108,7 @@ def test_bytes_before_a_marker_of_the_header_are_passed_over() -> None:
         intake.judge(many, LIMITS)
 
 
-def test_fill_bytes_before_a_marker_are_passed_over() -> None:
+def test_fill_bytes_before_a_marker_are_skipped() -> None:
     """FF may be repeated before any marker (T.81, B.1.1.2)."""
     data = encoded()
     assert np.array_equal(decode(data[:2] + b"\xff" * 9 + data[2:], LIMITS), decode(data, LIMITS))

@@ -45,7 +45,7 @@ def test_any_sampling_is_decoded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PADDED)
-def test_padding_before_restart_markers_and_the_end_is_passed_over(name: str) -> None:
+def test_padding_before_restart_markers_and_the_end_is_skipped(name: str) -> None:
     """Webcams write it; Pillow's pixels are the same without it."""
     sampling, interval, padding = PADDED[name]
     data = write_jpeg(PICTURE, sampling, interval, padding)
@@ -55,7 +55,7 @@ def test_padding_before_restart_markers_and_the_end_is_passed_over(name: str) ->
 
 @pytest.mark.parametrize("cut", range(1, 30))
 @pytest.mark.parametrize("sampling", [SAME, SAMPLINGS["4:1:0"]], ids=["4:4:4", "4:1:0"])
-def test_missing_data_shows_behind_padding(cut: int, sampling: Sampling) -> None:
+def test_missing_data_is_detected_behind_padding(cut: int, sampling: Sampling) -> None:
     """Early padding does not hide that data is missing later."""
     padding = b"\0\0"
     data = write_jpeg(PICTURE, sampling, 2, padding)
@@ -73,34 +73,34 @@ def padded() -> tuple[bytes, list[int]]:
 
 
 @pytest.mark.parametrize("kept", [1, 5, 9])
-def test_missing_intervals_show(kept: int) -> None:
+def test_missing_intervals_are_detected(kept: int) -> None:
     """An image cut at a restart marker, with an end marker appended, is incomplete."""
     data, restarts = padded()
     with pytest.raises(FrameError):
         read(data[: restarts[kept]] + data[-2:])
 
 
-def test_a_lost_interval_shows() -> None:
+def test_a_lost_interval_is_detected() -> None:
     """Restart markers count the intervals."""
     data, restarts = padded()
     with pytest.raises(FrameError):
         read(data[: restarts[4]] + data[restarts[5] :])
 
 
-def test_a_missing_end_shows() -> None:
+def test_a_missing_end_is_detected() -> None:
     """An image without its end is truncated."""
     data, _ = padded()
     with pytest.raises(FrameError):
         read(data[:-2])
 
 
-def test_very_much_padding_is_damage() -> None:
+def test_excessive_padding_is_damage() -> None:
     """A decoder that loses sync within an interval leaves much of it unread."""
     with pytest.raises(FrameError):
         read(write_jpeg(PICTURE, SAME, 3, bytes(jpeg.MAX_PADDING + 1)))
 
 
-def test_restart_markers_are_bounded() -> None:
+def test_the_number_of_restart_markers_is_limited() -> None:
     """Each costs a copy; a thousand times a camera's number is refused."""
     data, restarts = padded()
     many = b"".join(bytes([0xFF, 0xD0 + n % 8]) for n in range(lenient_jpeg.MAX_RESTARTS + 1))
@@ -128,8 +128,8 @@ ODDITIES = {
 
 
 @pytest.mark.parametrize("name", ODDITIES)
-def test_the_words_of_simplejpeg_are_known(name: str) -> None:
-    """Fails for a version of the library with other warnings."""
+def test_the_warnings_of_simplejpeg_are_known(name: str) -> None:
+    """It fails for a version of the library with other warnings."""
     plain = write_jpeg(PICTURE)
     data = ODDITIES[name](plain)
     with pytest.raises(ValueError, match=lenient_jpeg.HARMLESS):

@@ -17,7 +17,7 @@ PICTURE = noise(36, 48)
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turn_is_applied_after_the_orientation(orientation: int, rotation: int) -> None:
+def test_a_rotation_is_applied_after_the_orientation(orientation: int, rotation: int) -> None:
     """Rotating the upright image is an orientation, too."""
     expected = np.rot90(upright(PICTURE, orientation), -rotation // 90)
     combined = turned(orientation, rotation)
@@ -28,7 +28,7 @@ def test_a_turn_is_applied_after_the_orientation(orientation: int, rotation: int
 @pytest.mark.parametrize("rotation", [0, 90])
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_format_is_turned_alike(extension: str, orientation: int, rotation: int) -> None:
+def test_every_format_is_rotated_alike(extension: str, orientation: int, rotation: int) -> None:
     """EXIF in JPEG, PNG and WebP has the effect that it has in OpenCV's JPEG reader."""
     plain = cv2.imencode(extension, PICTURE)[1].tobytes()
     stored = decode(plain, LimitsSection())
@@ -39,6 +39,6 @@ def test_every_format_is_turned_alike(extension: str, orientation: int, rotation
     shown = decode(data, LimitsSection(), rotation)
     assert np.array_equal(shown, np.rot90(upright(stored, orientation), -rotation // 90))
     difference = np.rot90(shown, rotation // 90).astype(int) - opencv
-    assert np.abs(difference).mean() < 4  # the one is lossy, the other not, or in another way
+    assert np.abs(difference).mean() < 4  # some formats are lossy, in different ways
     width, height = intake.judge(data, LimitsSection()).turned(rotation).upright_size
     assert shown.shape == (height, width, 3)

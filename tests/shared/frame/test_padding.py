@@ -21,7 +21,7 @@ from tests.support.formats import extended_webp, noise
 
 LIMITS = LimitsSection()
 JUNK = bytes(range(1, 251)) * (MAX_PADDING // 250 + 60)
-"""Some thousand bytes more than may encode no pixels, without any that JPEG takes for a marker."""
+"""Some thousand bytes more than the limit on padding; none looks like a JPEG marker."""
 
 
 def jpeg() -> bytes:
@@ -75,7 +75,7 @@ PADDED = {
 
 @pytest.mark.parametrize("name", PADDED)
 def test_a_frame_that_is_mostly_padding_is_refused(name: str) -> None:
-    """Wherever the bytes are; pixels and bytes are within all other limits."""
+    """This holds wherever the bytes are; pixels and bytes are within all other limits."""
     with pytest.raises(FrameError, match="encode no pixels") as caught:
         intake.judge(PADDED[name], LIMITS)
     assert caught.value.code == "frame.padding"
@@ -119,7 +119,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_a_picture_of_nothing_but_detail_is_accepted(name: str) -> None:
+def test_an_image_of_pure_noise_is_accepted(name: str) -> None:
     """Noise in the largest encoding of each format is the worst case."""
     data = LARGE[name]()
     assert MAX_PADDING < len(data) < LIMITS.frameBytes

@@ -81,13 +81,13 @@ TRANSPARENT = {
 
 
 @pytest.mark.parametrize("name", OPAQUE)
-def test_opaque_pictures_are_read_as_pillow_reads_them(name: str) -> None:
+def test_opaque_pixels_equal_those_of_pillow(name: str) -> None:
     """Every depth and colour type, with and without the option of transparency."""
     data = OPAQUE[name]
     assert np.array_equal(decode(data, LimitsSection()), formats.by_pillow(data))
 
 
-def test_grey_of_16_bits_is_read_by_its_upper_byte() -> None:
+def test_grey_of_16_bits_uses_the_upper_byte() -> None:
     """Like the other depths; Pillow itself keeps 16 bits and clips at 255."""
     rows = noise(1, np.uint16)
     expected = np.frombuffer(rows, ">u2").reshape(HEIGHT, WIDTH) >> 8
@@ -96,15 +96,15 @@ def test_grey_of_16_bits_is_read_by_its_upper_byte() -> None:
 
 
 @pytest.mark.parametrize("name", TRANSPARENT)
-def test_a_pixel_that_is_not_opaque_refuses_the_picture(name: str) -> None:
-    """Its colour depends on the background."""
+def test_an_image_with_a_transparent_pixel_is_refused(name: str) -> None:
+    """The colour of the pixel depends on the background."""
     with pytest.raises(FrameError, match=CLEAR) as caught:
         decode(TRANSPARENT[name], LimitsSection())
     assert caught.value.code == "frame.transparent"
 
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"iCCP", b"sRGB", b"cHRM", b"cICP", b"sBIT", b"tEXt"])
-def test_chunks_that_some_decoders_colour_by_are_ignored(kind: bytes) -> None:
+def test_chunks_that_change_colours_in_some_decoders_are_ignored(kind: bytes) -> None:
     """Only the samples count."""
     rows = noise(3)
     content = struct.pack(">I", 200_000) if kind == b"gAMA" else bytes(9)
@@ -114,7 +114,7 @@ def test_chunks_that_some_decoders_colour_by_are_ignored(kind: bytes) -> None:
 
 
 @pytest.mark.parametrize("place", ["before the pixels", "behind them"])
-def test_the_orientation_is_found_wherever_it_stands(place: str) -> None:
+def test_the_orientation_is_found_at_any_place(place: str) -> None:
     """``eXIf`` may be before or after the pixels (PNG, 11.3.3.2)."""
     chunk = formats.chunk(b"eXIf", formats.tiff(6))
     data = made(8, 2, noise(3), *([chunk] if place == "before the pixels" else []))
@@ -123,21 +123,21 @@ def test_the_orientation_is_found_wherever_it_stands(place: str) -> None:
     assert intake.judge(data, LimitsSection()).upright_size == (HEIGHT, WIDTH)
 
 
-def test_what_follows_the_end_is_ignored() -> None:
+def test_bytes_after_the_end_are_ignored() -> None:
     """Every decoder stops at IEND."""
     data = made(8, 2, noise(3))
     assert np.array_equal(decode(data + data, LimitsSection()), decode(data, LimitsSection()))
 
 
 def test_a_truncated_picture_is_refused() -> None:
-    """At any length."""
+    """It may be cut at any length."""
     data = cv2.imencode(".png", formats.noise(48, 64))[1].tobytes()
     for length in range(9, len(data), 97):
         with pytest.raises(FrameError):
             decode(data[:length], LimitsSection())
 
 
-def test_data_behind_the_last_row_are_not_inflated() -> None:
+def test_data_after_the_last_row_are_not_inflated() -> None:
     """A small file that inflates to 200 MB costs only a small part of that."""
     rows = noise(3)
     samples = WIDTH * 3

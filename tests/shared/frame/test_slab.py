@@ -48,7 +48,7 @@ def test_a_size_that_does_not_fit_is_refused(slab: Slab, size: tuple[int, int]) 
 
 @pytest.mark.parametrize("slot", [-1, 2, 10**9])
 def test_a_slot_out_of_range_is_refused(slab: Slab, slot: int) -> None:
-    """The number is checked."""
+    """The slot's number is checked."""
     with pytest.raises(SlotError):
         slab.head(slot)
 
@@ -110,7 +110,7 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
     os.close(descriptor)
 
 
-def test_a_size_that_no_memory_has_is_one_clear_error() -> None:
+def test_an_impossible_size_is_one_clear_error() -> None:
     """It names the settings to lower."""
     with pytest.raises(ResourceError, match=r"cannot be reserved.*TRANSPORT\.slots"):
         Slab.create(slots=4_000_000_000, pixels=64_000_000_000)

@@ -44,7 +44,7 @@ async def test_a_worker_maps_what_the_gateway_writes(slab: Slab, tmp_path: Path)
     assert not (tmp_path / SOCKET).exists()
 
 
-async def test_a_worker_learns_that_the_gateway_is_gone(slab: Slab, tmp_path: Path) -> None:
+async def test_a_worker_detects_the_end_of_the_gateway(slab: Slab, tmp_path: Path) -> None:
     """The connection ends with the gateway, so the worker can unmap the memory."""
     server = SlabServer(slab, tmp_path)
     held = await lent(server.offer)
@@ -55,7 +55,7 @@ async def test_a_worker_learns_that_the_gateway_is_gone(slab: Slab, tmp_path: Pa
         await lent(server.offer)
 
 
-async def test_what_a_dead_gateway_left_is_replaced(slab: Slab, tmp_path: Path) -> None:
+async def test_the_socket_of_a_dead_gateway_is_replaced(slab: Slab, tmp_path: Path) -> None:
     """A killed gateway leaves its socket file."""
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     dead.bind(str(tmp_path / SOCKET))
@@ -92,14 +92,14 @@ async def test_a_gateway_that_hands_over_nothing_is_refused(slab: Slab, tmp_path
     listener.close()
 
 
-async def test_connections_are_bounded(slab: Slab, tmp_path: Path) -> None:
+async def test_the_number_of_connections_is_limited(slab: Slab, tmp_path: Path) -> None:
     """One too many is closed at once; a released place can be used again."""
     server = SlabServer(slab, tmp_path)
     held = [await lent(server.offer) for _ in range(MAX_HOLDERS)]
     with pytest.raises(SlotError):
         await lent(server.offer)
     held.pop().close()
-    await asyncio.sleep(0)  # its end is seen
+    await asyncio.sleep(0)  # the server has noticed its end
     for _ in range(100):
         try:
             held.append(await lent(server.offer))

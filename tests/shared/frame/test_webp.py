@@ -1,4 +1,4 @@
-"""The chunks of a WebP are read as far as header and orientation need it."""
+"""The chunks of a WebP are read as far as header and orientation need them."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def encoded(channels: int = 3, alpha: int = 255, *, lossless: bool) -> bytes:
 
 @pytest.mark.parametrize("lossless", [False, True], ids=["lossy", "lossless"])
 @pytest.mark.parametrize("channels", [3, 4])
-def test_opaque_pictures_are_read_as_pillow_reads_them(channels: int, lossless: bool) -> None:
+def test_opaque_pixels_equal_those_of_pillow(channels: int, lossless: bool) -> None:
     """With and without an alpha channel."""
     data = encoded(channels, lossless=lossless)
     assert np.array_equal(decode(data, LIMITS), by_pillow(data))
 
 
 @pytest.mark.parametrize("lossless", [False, True], ids=["lossy", "lossless"])
-def test_a_pixel_that_is_not_opaque_refuses_the_picture(lossless: bool) -> None:
-    """Its colour depends on the background."""
+def test_an_image_with_a_transparent_pixel_is_refused(lossless: bool) -> None:
+    """The colour of the pixel depends on the background."""
     with pytest.raises(FrameError, match="not opaque"):
         decode(encoded(4, 254, lossless=lossless), LIMITS)
 
 
 @pytest.mark.parametrize("prefix", [b"", exif.PREFIX], ids=["plain", "as in a JPEG"])
 def test_the_orientation_is_found_among_other_chunks(prefix: bytes) -> None:
-    """After a chunk of odd length, with the prefix that some encoders write."""
+    """It is after a chunk of odd length, with the prefix that some encoders write."""
     chunks = ((b"XMP ", b"odd"), (b"EXIF", prefix + tiff(8)))
     data = extended_webp(encoded(lossless=False), *chunks)
     assert intake.judge(data, LIMITS).orientation == 8
 
 
-def test_what_is_behind_the_end_is_ignored() -> None:
+def test_bytes_after_the_end_are_ignored() -> None:
     """The file ends where its header says."""
     data = extended_webp(encoded(lossless=False))
     more = data + b"EXIF" + len(tiff(8)).to_bytes(4, "little") + tiff(8)
@@ -61,13 +61,13 @@ def test_what_is_behind_the_end_is_ignored() -> None:
 
 @pytest.mark.parametrize("kind", [b"ANIM", b"ANMF"])
 def test_animations_without_their_flag_are_refused(kind: bytes) -> None:
-    """Independent of the flag."""
+    """The chunks count, not the flag."""
     data = extended_webp(encoded(lossless=False), (kind, bytes(16)))
     with pytest.raises(FrameError, match="animated"):
         intake.judge(data, LIMITS)
 
 
-def test_chunks_are_bounded() -> None:
+def test_the_number_of_chunks_is_limited() -> None:
     """Reading very many empty chunks would take long."""
     chunks = [(b"XMP ", b"")] * webp.MAX_CHUNKS
     with pytest.raises(FrameError, match="chunks"):
@@ -75,7 +75,7 @@ def test_chunks_are_bounded() -> None:
 
 
 def test_a_truncated_picture_is_refused() -> None:
-    """At any length."""
+    """It may be cut at any length."""
     data = extended_webp(encoded(lossless=False), (b"EXIF", tiff(8)))
     for length in range(12, data.index(b"EXIF"), 31):
         with pytest.raises(FrameError):

@@ -10,7 +10,7 @@ from shared.wire.messages import Account, decode, encode
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
-def test_a_percentile_is_near_the_true_one(share: float) -> None:
+def test_a_percentile_is_close_to_the_exact_one(share: float) -> None:
     """At most a bucket's width (an eighth of an octave) too high, never too low."""
     durations = np.random.default_rng(1).lognormal(-4, 1, 5000)
     histogram = Histogram()
@@ -22,15 +22,15 @@ def test_a_percentile_is_near_the_true_one(share: float) -> None:
 
 @pytest.mark.parametrize("extreme", [0.0, 1e9])
 def test_the_extremes_have_a_bucket(extreme: float) -> None:
-    """Durations outside the bounds count too."""
+    """Durations outside the limits count, too."""
     histogram = Histogram()
     histogram.observe(extreme)
     assert histogram.count == 1
     assert BOUNDS[0] <= histogram.percentile(0.5) <= BOUNDS[-1]
 
 
-def test_nothing_noted_is_nothing() -> None:
-    """An empty histogram has no duration."""
+def test_an_empty_histogram_has_no_duration() -> None:
+    """Percentiles are unknown then."""
     assert Histogram().percentile(0.99) == 0.0
 
 
@@ -48,8 +48,8 @@ def test_reading_counts_what_was_observed_since() -> None:
     assert histogram.count == 3
 
 
-def test_observations_do_not_pile_up() -> None:
-    """``fold`` empties the list, and a slice that is complete holds no list."""
+def test_observations_do_not_accumulate() -> None:
+    """``fold`` empties the list, and a complete slice has no list."""
     accounts, recent = Accounts("gateway"), Recent()
     accounts.observe("answer", 0.1)
     accounts.fold()
@@ -60,8 +60,8 @@ def test_observations_do_not_pile_up() -> None:
     assert recent.histogram(15.0).count == 2
 
 
-def test_below_counts_up_to_a_bound() -> None:
-    """What Prometheus calls ``le``."""
+def test_below_includes_the_limit() -> None:
+    """Prometheus calls this ``le``."""
     histogram = Histogram()
     for duration in (0.001, 0.002, 0.003):
         histogram.observe(duration)
@@ -69,7 +69,7 @@ def test_below_counts_up_to_a_bound() -> None:
     assert histogram.below(BOUNDS[0]) == 0
 
 
-def test_an_account_survives_the_way() -> None:
+def test_an_account_survives_a_round_trip() -> None:
     """The receiver's histogram equals the sender's."""
     accounts = Accounts("worker-0")
     for duration in (0.001, 0.5, 100.0):
@@ -85,18 +85,18 @@ def test_an_account_survives_the_way() -> None:
     assert dict(account.codes) == {13: 2}
     total, counts = account.scores
     assert total == pytest.approx(1.101)
-    assert dict(counts) == {0: 2, 1: 1, 19: 1}  # a score at a bound belongs below it
+    assert dict(counts) == {0: 2, 1: 1, 19: 1}  # a score at a limit counts as below it
     assert account.memory > 0
 
 
 def test_an_account_is_due_once_a_second() -> None:
-    """Independent of the number of calls."""
+    """The number of calls does not matter."""
     accounts = Accounts("worker-0")
     due = [accounts.due(100 + tenth / 10) for tenth in range(20)]
     assert due.count(True) == 2
 
 
-def test_recent_forgets_what_is_older_than_a_minute() -> None:
+def test_recent_covers_the_last_minute() -> None:
     """Old slices are discarded one by one."""
     recent = Recent()
     for second in range(100):
@@ -116,5 +116,5 @@ def test_merged_adds_up() -> None:
 
 
 def test_this_process_uses_memory() -> None:
-    """In bytes, not pages."""
+    """The unit is bytes, not pages."""
     assert resident_bytes() > 1_000_000

@@ -35,8 +35,8 @@ def test_no_other_role_runs_on_a_workers_processor(count: int) -> None:
     assert cpus_for_io(machine(count), usable) == set(usable) - workers
 
 
-def test_where_workers_have_all_processors_the_others_have_them_too() -> None:
-    """If no CPU remains, the other roles share them."""
+def test_if_workers_use_all_processors_the_others_share_them() -> None:
+    """No CPU remains for the other roles."""
     assert cpus_for_io(machine(2), (0, 1)) == {0, 1}
     assert cpus_for_io(machine(1, cpus=[0]), (0, 1)) == {1}
 

@@ -59,7 +59,7 @@ def test_version_2(machine: Machine) -> None:
     assert (groups.cpus(), groups.memory(), groups.oom_kills()) == (1.5, GIGABYTE, 2)
 
 
-def test_the_tightest_bound_on_the_way_up_counts(machine: Machine) -> None:
+def test_the_lowest_limit_of_all_parents_applies(machine: Machine) -> None:
     """A group may allow more than its parent, whose limit applies."""
     root = machine.mount("cgroup", "cgroup2", "rw")
     write(root / "tight", cpu__max="200000 100000", memory__max="max")
@@ -91,15 +91,15 @@ def test_version_1(machine: Machine) -> None:
 def test_in_a_container_the_own_group_is_at_the_top(
     machine: Machine, root: str, group: str
 ) -> None:
-    """Whether the path of the group is the container's or the host's."""
+    """The path of the group may be the container's or the host's."""
     point = machine.mount("cgroup", "cgroup2", "rw", root)
     write(point, cpu__max="300000 100000", memory__max=str(GIGABYTE))
     groups = machine.groups(f"0::{group}")
     assert (groups.cpus(), groups.memory()) == (3.0, GIGABYTE)
 
 
-def test_a_machine_without_bounds(machine: Machine) -> None:
-    """Without control groups, a mount or content in the files there is no limit."""
+def test_a_machine_without_control_groups_has_no_limit(machine: Machine) -> None:
+    """The same holds without a mount or content in the files."""
     for groups in (ControlGroups(machine.proc, machine.proc / "none"), machine.groups("0::/own")):
         assert (groups.cpus(), groups.memory(), groups.oom_kills()) == (None, None, 0)
     root = machine.mount("cgroup", "cgroup2", "rw")
@@ -108,14 +108,14 @@ def test_a_machine_without_bounds(machine: Machine) -> None:
     assert (groups.cpus(), groups.memory()) == (None, None)
 
 
-def test_deaths_of_the_whole_machine_stand_in(machine: Machine) -> None:
-    """If the group has no counter, as the root of version 2."""
+def test_the_machine_s_kills_are_counted_without_a_group_counter(machine: Machine) -> None:
+    """The root group of version 2 has none, for example."""
     write(machine.folder, vmstat="pgfault 9\noom_kill 5\nswap_ra 0")
     machine.mount("cgroup", "cgroup2", "rw")
     assert machine.groups("0::/").oom_kills() == 5
 
 
-def test_this_kernels_files_are_read() -> None:
+def test_the_files_of_this_kernel_are_read() -> None:
     """Quota and limit of a real group, read by a process in it."""
     code = "from shared.process.cgroups import ControlGroups as C; print(C().cpus(), C().memory())"
     command = [sys.executable, "-c", code]

@@ -1,4 +1,4 @@
-"""Time is read in one place, and objects pass their clock on to the objects that they make."""
+"""Time is read in one place, and objects pass their clock to the objects that they create."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PACKAGES = ("aggregator", "gateway", "inference_pool", "lunapass", "shared", "vi
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def test_the_system_s_clocks_are_the_machine_s() -> None:
-    """The functions are called directly, several times per frame."""
+def test_the_default_clock_uses_the_system_functions() -> None:
+    """They are called directly, several times per frame."""
     assert (SYSTEM.wall, SYSTEM.monotonic) == (time.time, time.monotonic)
 
 
-def test_a_step_moves_the_wall_clock_alone() -> None:
+def test_a_step_moves_only_the_wall_clock() -> None:
     """In the tests' clock the two are independent, as on a machine."""
     clock = SettableClock(wall_time=1000.0, monotonic_time=5.0)
     clock.advance(2.0)
@@ -95,7 +95,7 @@ def dropped(modules: list[tuple[str, ast.Module]]) -> list[str]:
     return found
 
 
-def test_no_clock_is_dropped_on_its_way() -> None:
+def test_no_clock_is_dropped() -> None:
     """Otherwise an object would read the machine's time although a test sets another."""
     modules = list(sources())
     assert len(modules) > 100

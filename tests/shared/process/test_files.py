@@ -21,8 +21,8 @@ def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_the_mode_is_the_given_one(tmp_path: Path, mode: int) -> None:
-    """Independent of the umask and of the mode of an existing file."""
+def test_the_given_mode_is_set(tmp_path: Path, mode: int) -> None:
+    """The umask and the mode of an existing file do not matter."""
     path = tmp_path / "part.json"
     path.touch(mode=0o640)
     before = os.umask(0o077)
@@ -36,7 +36,7 @@ def test_the_mode_is_the_given_one(tmp_path: Path, mode: int) -> None:
 def test_a_failed_write_leaves_the_old_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the synchronisation fails; the unfinished file is removed."""
+    """The synchronisation fails, and the unfinished file is removed."""
     path = tmp_path / "answer.json"
     write_atomically(path, b"old")
 
@@ -50,7 +50,7 @@ def test_a_failed_write_leaves_the_old_content(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_content_and_folder_go_to_the_disk_in_order(
+def test_content_and_folder_are_synchronised_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """First the content, then the rename, then the folder."""

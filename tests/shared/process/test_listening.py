@@ -35,7 +35,7 @@ def test_cells_share_a_port() -> None:
     second.close()
 
 
-def test_a_cell_has_a_port_of_its_own() -> None:
+def test_a_cell_has_its_own_port() -> None:
     """Cell K also listens on cellPort + K."""
     probe = open_listeners(config())
     free = port_of(probe.sockets[0])
@@ -57,7 +57,7 @@ def test_inherited_sockets_are_kept_by_another_process() -> None:
     mine.close()
 
 
-def test_what_does_not_listen_is_refused(tmp_path: Path) -> None:
+def test_a_descriptor_that_does_not_listen_is_refused(tmp_path: Path) -> None:
     """A file or a socket that does not listen prevents the start."""
     with (tmp_path / "file").open("wb") as file, pytest.raises(ResourceError, match="socket"):
         adopt([os.dup(file.fileno())], inherited=True)

@@ -57,7 +57,7 @@ def test_several_processes_write_whole_lines(file: Path) -> None:
 
 
 def test_a_rotated_file_is_created_again(file: Path, log: logging.Logger) -> None:
-    """As logrotate leaves it: renamed or removed."""
+    """It was renamed or removed, as by logrotate."""
     log.warning("one")
     file.rename(file.with_suffix(".1"))
     log.warning("two")
@@ -97,7 +97,7 @@ def test_logging_a_failure_to_the_same_file_ends(file: Path) -> None:
     assert "written" in file.read_text()
 
 
-def test_a_file_that_cannot_be_opened_is_an_error_at_the_start(tmp_path: Path) -> None:
-    """One line with key, path and reason."""
+def test_a_file_that_cannot_be_opened_is_an_error_at_start_up(tmp_path: Path) -> None:
+    """One line has the key, the path and the reason."""
     with pytest.raises(ResourceError, match=r"\[LUNA_PASS\] logFile: .*No such file"):
         LogFile(tmp_path / "absent" / "service.log")

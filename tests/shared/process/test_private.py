@@ -16,8 +16,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_is_made_for_this_user_alone(tmp_path: Path) -> None:
-    """Mode 0700, independent of the umask."""
+def test_it_is_created_for_this_user_alone(tmp_path: Path) -> None:
+    """Its mode is 0700, whatever the umask."""
     before = os.umask(0)
     try:
         assert mode(private_directory(tmp_path / "new", "KEY")) == 0o700
@@ -25,14 +25,14 @@ def test_it_is_made_for_this_user_alone(tmp_path: Path) -> None:
         os.umask(before)
 
 
-def test_an_open_folder_is_closed(tmp_path: Path) -> None:
-    """Permissions of an existing folder are corrected."""
+def test_permissions_of_an_existing_folder_are_corrected(tmp_path: Path) -> None:
+    """Others lose their access."""
     (tmp_path / "open").mkdir(mode=0o777)
     assert mode(private_directory(tmp_path / "open", "KEY")) == 0o700
 
 
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
-    """Another user may have made it, to read what is written."""
+    """Another user may have created it, to read the contents."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ResourceError, match="KEY"):
@@ -48,8 +48,8 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
         private_directory(tmp_path / "theirs", "KEY")
 
 
-def test_a_folder_above_that_is_missing_is_named(tmp_path: Path) -> None:
-    """It is not created: with a misspelled path, a disk would be filled instead of memory."""
+def test_a_missing_parent_folder_is_an_error(tmp_path: Path) -> None:
+    """It is not created: a misspelled path could fill a disk instead of memory."""
     with pytest.raises(ResourceError, match="No such file"):
         private_directory(tmp_path / "missing" / "new", "KEY")
     private_directory(tmp_path / "missing" / "new", "KEY", parents=True)

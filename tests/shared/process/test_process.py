@@ -14,7 +14,7 @@ from shared.process.process import JsonFormatter, about
 from tests.support.log import logged
 
 
-def test_a_line_names_what_is_at_work() -> None:
+def test_a_line_names_the_current_session_and_frame() -> None:
     """Only within the block; a line's own fields take precedence."""
     with logged("t") as lines:
         log = logging.getLogger("t")
@@ -28,8 +28,8 @@ def test_a_line_names_what_is_at_work() -> None:
     assert not {"session", "seq"} & set(lines[2])
 
 
-async def test_tasks_keep_to_the_frame_that_began_them() -> None:
-    """Even while others are judged."""
+async def test_tasks_keep_the_frame_that_started_them() -> None:
+    """Other frames may be judged meanwhile."""
 
     async def ask() -> None:
         await asyncio.sleep(0)
@@ -59,7 +59,7 @@ def test_the_time_is_readable() -> None:
 
 
 def test_the_journal_gets_priorities(tmp_path: Path) -> None:
-    """Only where standard error is the journal's stream; the log file has JSON alone."""
+    """Only if standard error is the journal's stream; the log file has only JSON."""
     file = tmp_path / "log"
     program = (
         "import logging, os, sys\n"

@@ -66,7 +66,7 @@ def test_a_role_ends_with_its_supervisor() -> None:
 
 
 def test_each_reload_ends_with_ready(watcher: socket.socket) -> None:
-    """A new part, an invalid file, and a part that cannot be applied: READY always follows."""
+    """READY follows a new part, an invalid file, and a part that cannot be applied."""
     part = Parts().part
     taken: list[Part] = []
 

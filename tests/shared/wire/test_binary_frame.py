@@ -1,4 +1,4 @@
-"""A binary message is read as the WebSocket library reads it, in whatever pieces it arrives."""
+"""A binary message is read as by the WebSocket library, in whatever pieces it arrives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wire(
     st.lists(st.integers(1, MAX_SIZE), max_size=4, unique=True),
 )
 def test_any_size_in_any_pieces(size: int, cuts: list[int]) -> None:
-    """The payload is the client's, and no byte after the frame is taken."""
+    """The payload is the client's, and no byte after the frame is consumed."""
     before, after = b"before", b"after"
     data = before + wire(size) + after
     begun = begin(data, len(before), MAX_SIZE)
@@ -45,8 +45,8 @@ def test_any_size_in_any_pieces(size: int, cuts: list[int]) -> None:
     assert (frame.missing, apply_mask(frame.masked, frame.mask)) == (0, payload)
 
 
-def test_bytes_sent_one_by_one_take_no_more_memory() -> None:
-    """Than their number: a piece held as an object of its own would take hundredfold memory."""
+def test_bytes_sent_one_by_one_use_no_extra_memory() -> None:
+    """Storing each piece as its own object would take a hundred times the memory."""
     data = wire(10_000)
     begun = begin(data, 0, MAX_SIZE)
     assert begun is not None
@@ -78,7 +78,7 @@ def test_other_frames_are_left_to_the_library(data: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 200, 70_000])
 def test_an_incomplete_head_is_left_to_the_library(size: int) -> None:
-    """However long it is."""
+    """Its length does not matter."""
     data = wire(size)
     head = len(data) - size
     assert [begin(data[:length], 0, MAX_SIZE) for length in range(1, head)] == [None] * (head - 1)

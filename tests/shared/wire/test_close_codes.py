@@ -17,7 +17,7 @@ def documented() -> dict[str, int]:
 
 
 def test_the_documented_code_ends_the_connection() -> None:
-    """Clients decide by it whether to connect again."""
+    """Clients use it to decide whether to reconnect."""
     expected = documented()
     assert expected.keys() >= CLOSE_CODES.keys() | {"connect.twice"}
     assert {code: ProtocolError("", code=code).close_code for code in expected} == expected

@@ -1,4 +1,4 @@
-"""Lines between roles: both ends accept only a peer with the right key."""
+"""Sockets between roles: both ends accept only a peer with the right key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.log import logged
 from tests.support.service import free_port
 
 WAIT = 0.4
-"""Seconds in which a message that can come has come, by far."""
+"""Seconds that are more than enough for a message to arrive."""
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def configured(keys: TransportKeysSection, address: str) -> Config:
 
 @dataclass
 class Server:
-    """A line's server and the messages that it received."""
+    """A server socket and the messages that it received."""
 
     config: Config
     channel: Channel
@@ -75,8 +75,8 @@ async def answered(socket: zmq.Socket[bytes], wait: float = WAIT) -> bool:
     return bool(await asyncio.to_thread(socket.poll, int(1000 * wait)))
 
 
-async def test_the_right_client_is_heard_and_answered(server: Server, line: Line) -> None:
-    """The positive control."""
+async def test_the_right_client_gets_an_answer(server: Server, line: Line) -> None:
+    """This is the positive control."""
     with dealer() as client:
         connect(client, server.config, line)
         assert await answered(client, 60)
@@ -122,7 +122,7 @@ INTRUDERS = [without_keys, with_its_own_key, with_another_roles_key, with_the_pu
 
 @pytest.mark.parametrize("intrude", INTRUDERS, ids=lambda intrude: intrude.__name__)
 @pytest.mark.parametrize("kind", [zmq.DEALER, zmq.ROUTER, zmq.REQ], ids=lambda kind: kind.name)
-async def test_an_intruder_is_not_heard(
+async def test_messages_of_an_intruder_are_dropped(
     server: Server,
     line: Line,
     address: str,
@@ -130,7 +130,7 @@ async def test_an_intruder_is_not_heard(
     kind: zmq.SocketType,
     intrude: object,
 ) -> None:
-    """With any mechanism and any wrong key; the right client still is."""
+    """With any mechanism and any wrong key; the right client is still served."""
     assert callable(intrude)
     with zmq.Context.instance().socket(kind) as socket, dealer() as client:
         socket.setsockopt(zmq.LINGER, 0)
@@ -150,10 +150,10 @@ async def test_an_intruder_is_not_heard(
 
 
 @pytest.mark.parametrize("impostor", ["plain", "own key"])
-async def test_an_impostor_of_the_server_learns_nothing(
+async def test_a_client_sends_nothing_to_an_impostor(
     keys: TransportKeysSection, line: Line, address: str, impostor: str
 ) -> None:
-    """A client sends nothing to another program at the address."""
+    """Another program listens at the server's address."""
     with zmq.Context.instance().socket(zmq.ROUTER) as socket, dealer() as client:
         if impostor == "own key":
             _, secret = zmq.curve_keypair()
@@ -164,8 +164,8 @@ async def test_an_impostor_of_the_server_learns_nothing(
         assert not await asyncio.to_thread(socket.poll, int(1000 * WAIT))
 
 
-async def test_a_missing_guard_lets_no_client_in(server: Server, line: Line) -> None:
-    """Without a guard, no client is accepted."""
+async def test_without_a_guard_no_client_is_accepted(server: Server, line: Line) -> None:
+    """The server fails closed."""
     guard = server.channel._guard
     assert guard is not None
     guard.close()
@@ -174,7 +174,7 @@ async def test_a_missing_guard_lets_no_client_in(server: Server, line: Line) -> 
         assert not await answered(client)
 
 
-async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line) -> None:
+async def test_an_oversized_message_is_cut_off(server: Server, line: Line) -> None:
     """Memory is allocated for an announced message, even before authentication."""
     limits = server.config.LIMITS
     with dealer() as client:
@@ -189,7 +189,7 @@ async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line
 async def test_refusals_are_logged_rarely(server: Server, line: Line, address: str) -> None:
     """The 1st, 2nd, 4th, 8th ...: repeated attempts do not fill the disk.
 
-    The line names the address, or of a socket file the peer's user, group and process.
+    The line names the address, or for a socket file the peer's user, group and process.
     """
     with logged("shared.wire.curve") as lines:
         for _ in range(5):
@@ -203,8 +203,8 @@ async def test_refusals_are_logged_rarely(server: Server, line: Line, address: s
     assert {entry["address"] for entry in lines} == {process if line == WORKERS else "127.0.0.1"}
 
 
-def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
-    """Files of mode 0600; existing files are not overwritten."""
+def test_only_the_owner_can_read_the_keys(tmp_path: Path) -> None:
+    """Files have mode 0600; existing files are not overwritten."""
     keys = new_keys(tmp_path / "keys")
     files = sorted((tmp_path / "keys").iterdir())
     assert [file.name for file in files] == ["aggregator.key", "gateway.key", "worker.key"]
@@ -223,7 +223,7 @@ def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
 def test_a_key_file_that_others_may_open_is_refused(
     tmp_path: Path, keys: TransportKeysSection, mode: int
 ) -> None:
-    """At the start of the role and when parts are made, with advice."""
+    """When the role starts and when parts are written, with advice."""
     file = tmp_path / "keys" / "worker.key"
     file.chmod(mode)
     for use in (lambda: curve.own_pair(keys, "worker"), lambda: curve.resolve_transport_keys(keys)):
@@ -231,7 +231,7 @@ def test_a_key_file_that_others_may_open_is_refused(
             use()
 
 
-def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSection) -> None:
+def test_unsuitable_keys_are_named(tmp_path: Path, keys: TransportKeysSection) -> None:
     """No key, no file, a damaged key, or one of another role."""
     file = tmp_path / "keys" / "worker.key"
     for content, message in (
@@ -272,8 +272,8 @@ async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection) -> No
                 serve(socket, config, AGGREGATOR, lambda *_: None)
 
 
-async def test_no_line_works_without_keys(tmp_path: Path) -> None:
-    """Not even over a socket file: another process of this user could open it."""
+async def test_no_socket_works_without_keys(tmp_path: Path) -> None:
+    """Not even a socket file: another process of this user could open it."""
     config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path)))
     for line in LINES:
         with dealer() as client, pytest.raises(ConfigError, match=f"{line.client}Secret.*--part"):
@@ -286,7 +286,7 @@ async def test_no_line_works_without_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.key)
-async def test_a_line_needs_the_other_end_s_public_key(
+async def test_a_socket_needs_the_peer_s_public_key(
     tmp_path: Path, keys: TransportKeysSection, line: Line
 ) -> None:
     """Otherwise neither end could authenticate the other."""
@@ -302,7 +302,7 @@ async def test_a_line_needs_the_other_end_s_public_key(
             serve(socket, lacking(line.client), line, lambda *_: None)
 
 
-async def test_a_socket_file_is_its_user_s_alone(
+async def test_only_the_user_can_access_a_socket_file(
     tmp_path: Path, keys: TransportKeysSection
 ) -> None:
     """The default address is a file of mode 0600 in the runtime directory."""
@@ -314,8 +314,8 @@ async def test_a_socket_file_is_its_user_s_alone(
         channel.close()
 
 
-def test_keys_are_made_for_the_roles_that_have_none() -> None:
-    """Each start makes new ones; configured and running pairs are reused."""
+def test_missing_keys_are_generated() -> None:
+    """Each start generates new ones; configured and running pairs are reused."""
     made, others = curve.completed(TransportKeysSection()), curve.completed(TransportKeysSection())
     pairs = [curve.own_pair(keys, role) for keys in (made, others) for role in ROLES]
     assert len({secret for _, secret in pairs}) == 6

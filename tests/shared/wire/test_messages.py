@@ -80,7 +80,7 @@ ESTIMATE = Estimate(
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_round_trip(message: Message) -> None:
-    """What is encoded is decoded to the same."""
+    """Encoding and decoding returns an equal message."""
     assert decode(encode(message)) == message
 
 
@@ -97,7 +97,7 @@ def test_every_message_is_plain_messagepack() -> None:
     assert decode_estimate(msgpack.packb(plain)) == ESTIMATE
 
 
-def test_an_estimate_survives() -> None:
+def test_an_estimate_survives_a_round_trip() -> None:
     """All its fields are unchanged."""
     assert decode_estimate(encode(ESTIMATE)) == ESTIMATE
 
@@ -137,7 +137,7 @@ def test_wrong_fields_are_a_message_error(name: str, fields: list[object] | None
 def test_depth_is_a_message_error(level: bytes) -> None:
     """Even in unknown fields, which the decoder only skips.
 
-    Python 3.14 bounds the stack in bytes, which has room for some 100,000 levels.
+    Python 3.14 limits the stack in bytes, which fits some 100,000 levels.
     """
     deep = level * 2_000_000 + b"\0"
     with pytest.raises(MessageError):
@@ -146,14 +146,14 @@ def test_depth_is_a_message_error(level: bytes) -> None:
         decode_estimate(b"\x81\xa1x" + deep)
 
 
-def test_a_score_that_is_no_number_is_refused() -> None:
+def test_a_nan_score_is_refused() -> None:
     """NaN compares false with every threshold and must never be accepted."""
     estimate = Estimate(640, 480, liveness=Liveness(float("nan"), 1.0))
     with pytest.raises(MessageError):
         decode_estimate(encode(estimate))
 
 
-def test_measures_may_be_numbers_of_numpy() -> None:
+def test_measurements_may_be_numpy_numbers() -> None:
     """A backend may return scalars of its arrays."""
     measured = Estimate(640, 480, faces=np.int64(1), ags=np.float32(0.5))  # type: ignore[arg-type]
     read = decode_estimate(encode(measured))
@@ -161,7 +161,7 @@ def test_measures_may_be_numbers_of_numpy() -> None:
     assert type(read.faces) is int
 
 
-def test_a_log_survives() -> None:
+def test_a_log_survives_a_round_trip() -> None:
     """An aggregator's history is unchanged, including external answers."""
     judged = [Judged(1, 1.0, b"estimate"), Judged(2, 2.0, b"", (b"yes", None))]
     resumed = Resumed(SESSION, bytes(32), History(b"open", judged, shot(2)), settled=1)

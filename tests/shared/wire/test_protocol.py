@@ -31,13 +31,13 @@ JSON = st.recursive(
     st.text(max_size=20),
 )
 def test_round_trip(command: Command, headers: dict[str, int], body: str) -> None:
-    """What is encoded is decoded to the same."""
+    """Encoding and decoding returns an equal message."""
     assert Codec().decode(Codec.encode(command, headers, body)) == Text(command, headers, body)
 
 
 @given(st.text())
 def test_any_text_is_a_message_or_a_protocol_error(text: str) -> None:
-    """For any text."""
+    """No other exception is raised."""
     with pytest.raises(ProtocolError) as caught:
         Codec().decode(text)
     assert caught.value.close_code
@@ -74,7 +74,7 @@ def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
     assert Codec().decode(message % "-1e300") == Text(Command.CONNECT, {"client": {"a": -1e300}})
 
 
-def test_server_commands_are_not_taken_from_clients() -> None:
+def test_server_commands_are_not_accepted_from_clients() -> None:
     """A client cannot send RESULT."""
     with pytest.raises(ProtocolError, match="unknown command"):
         Codec().decode(Codec.encode(Command.RESULT))

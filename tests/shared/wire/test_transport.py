@@ -1,4 +1,4 @@
-"""A channel passes on every message, even if one of them fails."""
+"""A channel passes on every message, even if the handling of one fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import zmq
 from shared.wire.transport import Channel
 
 
-async def test_a_fault_with_one_message_costs_no_other(tmp_path: Path) -> None:
+async def test_an_error_in_one_message_loses_no_other(tmp_path: Path) -> None:
     """Messages after it in the socket are passed on at once, and so are later ones."""
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
@@ -32,7 +32,7 @@ async def test_a_fault_with_one_message_costs_no_other(tmp_path: Path) -> None:
     receiver.connect(f"ipc://{tmp_path}/line")
     for message in (b"bad", b"1", b"bad", b"2"):
         sender.send(message)
-    await asyncio.sleep(0.1)  # for all of them to lie in the socket
+    await asyncio.sleep(0.1)  # until all of them are in the socket
     channel = Channel(receiver, handle)
     sender.send(b"3")
     with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Each part of ``websockets`` that the adapters use beyond the documentation works as they expect.
+"""Undocumented parts of ``websockets`` that the adapters use work as they expect.
 
 A new version of the library that fails here needs new adapters, and nothing else.
 """
@@ -69,7 +69,7 @@ async def until_closed(connection: ServerConnection) -> None:
 
 
 class Site:
-    """A server and the connections that it made."""
+    """A server and its connections."""
 
     def __init__(self, server: Server, made: list[Recorded]) -> None:
         self.server = server
@@ -90,8 +90,8 @@ async def site(handler: Handler = until_closed, **options: object) -> AsyncItera
         yield Site(server, made)
 
 
-async def test_a_connection_has_its_steps_in_order() -> None:
-    """The bytes of the head, the answer, a frame, the end."""
+async def test_the_hooks_of_a_connection_run_in_order() -> None:
+    """The bytes of the request head, the answer, a frame, the end."""
     received: list[str | bytes] = []
 
     async def handle(connection: ServerConnection) -> None:
@@ -149,7 +149,7 @@ async def test_incomplete_frames_are_counted_and_discarded() -> None:
 
     async def handle(connection: ServerConnection) -> None:
         await connection.recv()
-        # A frame of 200 bytes, of which 100 come; a server does not mask.
+        # A frame of 200 bytes, of which 100 arrive; a server does not mask.
         assert isinstance(connection, Recorded)
         connection.transport.write(b"\x82\x7e" + (200).to_bytes(2, "big") + bytes(100))
         sent.set()
@@ -169,7 +169,7 @@ async def test_incomplete_frames_are_counted_and_discarded() -> None:
 
 
 def look_at_the_synchronous_client(url: str) -> None:
-    """It counts too, has a socket, and can be cut while another thread awaits a message."""
+    """Check that it counts, too, has a socket, and can be cut off while another thread waits."""
     with connect_sync(url) as client:
         client.send("go")
         with pytest.raises(TimeoutError):
@@ -250,7 +250,7 @@ async def test_a_text_is_written_as_by_the_library(length: int) -> None:
 
 
 async def test_a_text_may_be_compressed() -> None:
-    """Where client and server agreed on it."""
+    """Client and server must have agreed on it."""
     async with site(compression="deflate") as running, connect(running.url) as client:
         assert running.made[0].protocol.extensions
         adapter.send_at_once(running.made[0], "hello")
@@ -294,7 +294,7 @@ async def test_the_closing_handshake_may_take_its_time() -> None:
     ],
 )
 def test_heads_are_parsed_line_by_line(head: bytes, error: type[Exception] | None) -> None:
-    """The last line completes a head; a wrong one raises."""
+    """The last line completes a request head; an invalid one raises."""
     parser = HeadParser()
     lines = head.splitlines(keepends=True)
     with contextlib.nullcontext() if error is None else pytest.raises(error):
@@ -302,7 +302,7 @@ def test_heads_are_parsed_line_by_line(head: bytes, error: type[Exception] | Non
         assert whole == [False] * (len(lines) - 1) + [True]
 
 
-async def test_the_library_logs_where_its_lines_are_bounded() -> None:
+async def test_the_library_logs_to_the_rate_limited_logger() -> None:
     """An exception of a handler goes to the adapter's logger."""
 
     async def handle(connection: ServerConnection) -> None:

@@ -16,7 +16,7 @@ TEXT, BINARY = 1, 2
 
 
 class Reader(AdaptedConnection):
-    """Takes binary messages past the library."""
+    """Reads binary messages without the library."""
 
     def __init__(self, protocol: ServerProtocol, server: Server, **options: object) -> None:
         super().__init__(protocol, server, **options)  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ async def read(
     """Send pieces after the upgrade.
 
     Returns:
-        The messages that were taken, those that the library received, and what the client got.
+        The messages read by the adapter, those that the library received, and what the client got.
     """
     made: list[Reader] = []
     received: list[str | bytes] = []
@@ -66,7 +66,7 @@ async def read(
 GOODBYE = frame(8, (1000).to_bytes(2, "big"))
 
 
-async def test_binary_messages_pass_the_library_by() -> None:
+async def test_binary_messages_bypass_the_library() -> None:
     """In pieces, several in one piece, and between other messages and control frames."""
     long = bytes(range(256)) * 300
     whole = frame(BINARY, long)
@@ -93,13 +93,13 @@ async def test_fragments_are_left_to_the_library() -> None:
 
 
 async def test_a_binary_message_that_is_too_large_closes_with_1009() -> None:
-    """As the library does."""
+    """The library does the same."""
     taken, received, got = await read([frame(BINARY, bytes(1001))[:100]], max_size=1000)
     assert (taken, received) == ([], [])
     assert (1009).to_bytes(2, "big") in got
 
 
-async def test_nothing_is_taken_after_the_close_frame() -> None:
+async def test_nothing_is_read_after_the_close_frame() -> None:
     """A client may not send any (RFC 6455, 5.5.1)."""
     taken, received, _ = await read([GOODBYE + frame(BINARY, b"late")])
     assert (taken, received) == ([], [])

@@ -1,4 +1,4 @@
-"""Only the adapters use what ``websockets`` does not document, and its version is bounded."""
+"""Only the adapters use undocumented parts of ``websockets``, and its version is bounded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ INTERNALS = {
     "recv_messages",
     "send_data",
 }
-"""Names of what the adapters use of it besides."""
+"""Undocumented names that the adapters use."""
 
 
 def product() -> Iterator[tuple[str, ast.Module]]:
@@ -55,7 +55,7 @@ def test_the_library_has_an_upper_bound() -> None:
     assert_next_major_is_excluded("websockets")
 
 
-def test_only_the_adapters_use_what_is_not_documented() -> None:
+def test_only_the_adapters_use_undocumented_parts() -> None:
     """Neither modules of the library nor attributes of its objects."""
     found = []
     for name, tree in product():
