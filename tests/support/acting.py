@@ -1,4 +1,4 @@
-"""A simulated estimator: what a worker would measure on a synthetic person, without any picture."""
+"""A simulated estimator: what a worker would measure of a synthetic person, without any image."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from tests.support.eyes import drawn_eyelids
 from tests.support.judge import SESSION, live, shot
 
 ASKS = {Code(code): made for code, made in GESTURES.items() if made is not STRAIGHT}
-"""The gesture of each prompt that asks for an action."""
+"""The gesture for each prompt of an action."""
 STRAIGHT_DEG = 20.0
 Director = Callable[[float, tuple[int, ...]], Look]
-"""Gives the look at a time, from the codes of the frame before."""
+"""Returns the look at a time, given the codes of the previous frame."""
 
 
 def describe(look: Look) -> bytes:
@@ -49,7 +49,7 @@ def describe(look: Look) -> bytes:
 def seen(
     look: Look, profile: Profile, *, number: int = 0, picture: int = 0, passive: bool = True
 ) -> Estimate:
-    """What a worker would say of a look; equal pictures have equal pixels."""
+    """Return the estimate of a look; equal images have equal pixels."""
     left, right = (max(0.05, 0.3 * (1 - c)) for c in (look.left_eye_closed, look.right_eye_closed))
     estimate = live(
         profile=profile,
@@ -76,7 +76,7 @@ def seen(
 
 
 def obeying(seed: int = 0) -> Director:
-    """A person who does what is asked."""
+    """A person who follows the prompts."""
     actor = Actor(seed)
 
     def direct(now: float, codes: tuple[int, ...]) -> Look:
@@ -92,11 +92,11 @@ class Stamps:
 
     Args:
         config: the configuration.
-        opened: the event that begins it.
-        steps: seconds by which the wall clock is set forward or back before the frame of a number.
+        opened: the event that starts the session.
+        steps: steps of the wall clock in seconds, by the number of the next frame.
 
     Attributes:
-        clock: that of the gateway which has the session now.
+        clock: clock of the gateway that has the session now.
     """
 
     def __init__(self, config: Config, opened: Open, steps: Mapping[int, float]) -> None:
@@ -112,9 +112,9 @@ class Stamps:
         return registry.revive(self._opened, log, None, None, elapsed)
 
     def advance_to(self, now: float, number: int) -> None:
-        """Let time pass up to so many seconds after the opening; then the wall clock may step."""
+        """Let time pass until these seconds after the opening; then the wall clock may step."""
         self.clock.advance(now - self._session.elapsed)
-        self.clock.monotonic_time = self._session.started + now  # to the last digit
+        self.clock.monotonic_time = self._session.started + now  # exactly
         self.clock.step(self._steps.get(number, 0.0))
 
     def hand_over(self, log: list[Judged], base: float) -> None:
@@ -130,7 +130,7 @@ class Stamps:
 
 
 Outside = Callable[[int], bytes | None]
-"""What the outside answers to a question about the frame of a number."""
+"""Returns the external answer to a question about the frame with a number."""
 
 
 @dataclass
@@ -139,9 +139,9 @@ class Played:
 
     Attributes:
         session: the session.
-        outcomes: of each frame.
-        asked: numbers of the frames about which the outside was asked.
-        log: what the gateway holds.
+        outcomes: outcome of each frame.
+        asked: numbers of the frames with an external question.
+        log: the gateway's log.
         kept: the best shot so far.
         events: what side-effect plugins received.
         result: text of RESULT.
@@ -162,7 +162,7 @@ class Played:
 
     @property
     def prompts(self) -> list[int]:
-        """Codes that asked for something, without repetitions."""
+        """Codes that prompted something, without repetitions."""
         codes = [code for outcome in self.outcomes for code in outcome.errors if 61 <= code <= 68]
         return [code for n, code in enumerate(codes) if n == 0 or code != codes[n - 1]]
 
@@ -191,21 +191,21 @@ def play(
     Args:
         config: the configuration.
         director: the person.
-        seed: the session's.
+        seed: seed of the session.
         fps: frames in a second.
         seconds: longest time.
         passive: a model measures liveness.
         outside: answers questions.
-        restarts: numbers of frames during which the aggregator dies and is fed its log again.
-        handovers: numbers of frames before which another gateway takes the session over.
+        restarts: numbers of frames during which the aggregator dies and gets its log again.
+        handovers: numbers of frames before which another gateway takes over the session.
         blur: numbers of frames that are blurred.
-        basis: what the frame of a number is judged by.
-        copies: numbers of frames that have the pixels of the one before.
-        refused: numbers of frames that are refused for low liveness, where that is measured.
+        basis: returns the rules and models that judge the frame with a number.
+        copies: numbers of frames that have the pixels of the previous one.
+        refused: numbers of frames that are refused for low liveness, if it is measured.
         elsewhere: numbers of frames that another session has sent before.
-        steps: by which the wall clock steps before the frame of a number.
-        answers_after: gives the seconds from a frame's arrival to the sending of its answer; None
-            where the gateway does not know when it was sent.
+        steps: steps of the wall clock in seconds, by the number of the next frame.
+        answers_after: returns the seconds from a frame's arrival to the sending of its answer; None
+            if the gateway does not know when it was sent.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
@@ -259,7 +259,7 @@ def play(
                 continue
             played.asked.append(number)
             step = entry.session.resolve(outside(number))
-        _note(played, entry, writer, estimate, judge._replace(answers=step.answers), step)
+        _process(played, entry, writer, estimate, judge._replace(answers=step.answers), step)
         codes, profile = step.errors, step.profile
         if step.final:
             break
@@ -268,7 +268,7 @@ def play(
 
 
 def _memory(config: Config, elsewhere: Mapping[int, Claim]) -> LocalFrames:
-    """A memory that outlives the aggregator, as the one in Redis does."""
+    """A memory that survives the aggregator, as the one in Redis does."""
     memory = LocalFrames(config.LIMITS)
     for number, claim in elsewhere.items():
         memory.claim_now(number.to_bytes(16), "another session")
@@ -278,7 +278,7 @@ def _memory(config: Config, elsewhere: Mapping[int, Claim]) -> LocalFrames:
 
 
 def _shot(number: int, estimate: Estimate) -> BestShot | None:
-    """What the gateway encodes: only a frame that passed the full check."""
+    """Return what the gateway encodes: only a frame that passed the full check."""
     passed = estimate.ok and estimate.profile is Profile.PASSIVE
     return shot(number, b"picture %d" % number) if passed else None
 
@@ -300,7 +300,7 @@ def _fold(
 
 
 def _hand_over(played: Played) -> None:
-    """Give what a gateway holds to another, as the aggregator does on the wire."""
+    """Pass a gateway's state to another, as the aggregator does on the wire."""
     history = History(b"opened", played.log, played.kept)
     resumed = decode(encode(Resumed(SESSION, bytes(32), history)))
     assert isinstance(resumed, Resumed)
@@ -309,14 +309,14 @@ def _hand_over(played: Played) -> None:
 
 
 def _feed(entry: Entry, played: Played) -> None:
-    """Feed a new aggregator the gateway's log; every frame must come out as it did before."""
+    """Send a new aggregator the gateway's log; every frame must have the same outcome as before."""
     for judged, before in zip(played.log, played.outcomes, strict=True):
         best = played.kept if played.kept and judged.seq == played.kept.seq else None
         outcome = _fold(entry, judged, decode_estimate(judged.estimate), best, replay=True)
         assert outcome == before
 
 
-def _note(
+def _process(
     played: Played,
     entry: Entry,
     writer: VerdictWriter,
@@ -324,7 +324,7 @@ def _note(
     judged: Judged,
     outcome: Outcome,
 ) -> None:
-    """Do with an outcome what gateway and aggregator do."""
+    """Process an outcome as gateway and aggregator do."""
     best = _shot(judged.seq, estimate)
     played.log.append(judged)
     played.outcomes.append(outcome)

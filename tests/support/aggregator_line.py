@@ -1,4 +1,4 @@
-"""The aggregator's end of its line, on which a test reads what the gateway asks."""
+"""The aggregator's end of its socket, on which a test reads the gateway's messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def config(directory: Path, plugins: dict[str, Any]) -> Config:
 
 
 def listening(config: Config) -> zmq.Socket[bytes]:
-    """Open the aggregator's end of its line; it takes any client that knows its public key."""
+    """Open the aggregator's socket; it accepts any client that knows its public key."""
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     _, secret = own_pair(KEYS, "aggregator")
     socket.curve_server, socket.curve_secretkey = True, secret

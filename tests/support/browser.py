@@ -1,4 +1,4 @@
-"""Chromium before the kiosk page, with a fake camera, as a person's browser would be."""
+"""Chromium with the kiosk page and a fake camera, like a person's browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.fake_camera import FakeCamera
 from tests.support.service import ROOT, Service
 
 SHOTS = ROOT / "build" / "kiosk"
-"""Where the screenshots go, for people to look at."""
+"""Folder of the screenshots, for people to look at."""
 
 FLAGS = (
     "--no-sandbox",
@@ -36,7 +36,7 @@ PROMPTS = {
     "chinUp": Code.ASK_CHIN_UP,
     "chinDown": Code.ASK_CHIN_DOWN,
 }
-"""Hints that ask for an action, and one of the codes of each."""
+"""Hints of actions, with one of the codes of each."""
 OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-words, .lp-oval")]
     .filter((element) => element.checkVisibility() && !element.closest(".unseen, .unseen *"))
     .filter((element) => {
@@ -44,13 +44,13 @@ OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-wor
         return left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1;
     })
     .map((element) => element.outerHTML)"""
-"""Elements of the page that are not wholly on the screen."""
+"""Elements of the page that are not completely on the screen."""
 ALLOW = "--use-fake-ui-for-media-stream"
 DENY = "--deny-permission-prompts"
 
 
 def chromium() -> str:
-    """Path of the browser; the test skips where there is none."""
+    """Return the path of the browser; the test skips if there is none."""
     pytest.importorskip("playwright", reason="playwright (extra test) is not installed")
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if (path := shutil.which(name)) is not None:
@@ -96,7 +96,7 @@ def browsing(camera: FakeCamera | None, *, permission: str = ALLOW) -> Iterator[
 
 
 def shoot(page: Any, name: str) -> Path:
-    """Keep a screenshot."""
+    """Save a screenshot."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     path = SHOTS / f"{name}.png"
     page.screenshot(path=path)
@@ -104,7 +104,10 @@ def shoot(page: Any, name: str) -> Path:
 
 
 def serious(page: Any) -> list[str]:
-    """What axe-core finds serious or worse on a page; skips where axe-core is not installed."""
+    """Return axe-core's findings of a page that are serious or worse.
+
+    Skip if it is not installed.
+    """
     source = ROOT / "kiosk" / "node_modules" / "axe-core" / "axe.min.js"
     if not source.is_file():
         pytest.skip("axe-core is not installed: run 'make kiosk'")
@@ -118,7 +121,7 @@ def serious(page: Any) -> list[str]:
 
 
 def faults_of(page: Any) -> list[str]:
-    """A list that fills with what a page complains of."""
+    """Return a list to which the page's errors and complaints are added."""
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on(
@@ -133,14 +136,14 @@ class Kiosk:
 
     Args:
         browser: a running browser.
-        service: what serves the page.
-        query: of the page's address; without advice, unless it says otherwise.
-        size: of the screen.
-        script: run before any of the page's own.
+        service: serves the page.
+        query: query of the page's address; turns advice off unless it says otherwise.
+        size: size of the screen.
+        script: runs before the page's own scripts.
 
     Attributes:
         page: Playwright's page.
-        faults: what the page complained of on its console.
+        faults: errors and complaints on the page's console.
     """
 
     def __init__(
@@ -168,7 +171,7 @@ class Kiosk:
 
     @property
     def hint(self) -> str:
-        """Name of the hint on the screen, empty where there is none."""
+        """Name of the hint on the screen, empty if there is none."""
         return str(self.page.evaluate("document.querySelector('.lp-renderer')?.dataset.hint ?? ''"))
 
     def wait_hint(self, name: str) -> None:
@@ -176,7 +179,7 @@ class Kiosk:
         self.page.wait_for_selector(f".lp-renderer[data-hint={name}]", state="attached")
 
     def wait_end(self, outcome: str) -> str:
-        """Wait for the last screen; its title and what it advises to do."""
+        """Wait for the last screen; return its title and its advice."""
         self.page.wait_for_selector("[data-screen=end]", timeout=60_000)
         shown = f"{self.page.inner_text('#outcome')}. {self.page.inner_text('#help')}"
         assert self.page.get_attribute("body", "data-outcome") == outcome, shown
@@ -184,19 +187,19 @@ class Kiosk:
 
     @property
     def verdict(self) -> dict[str, Any]:
-        """The verdict that the page was given."""
+        """The verdict that the page got."""
         verdict: dict[str, Any] = self.page.evaluate("window.verdict")
         return verdict
 
     def fits(self) -> bool:
-        """Whether all of the page is on the screen, without scrolling."""
+        """Whether the whole page fits the screen without scrolling."""
         fits = (
             "[...document.querySelectorAll('main')].every((e) => e.scrollHeight <= e.clientHeight)"
         )
         return bool(self.page.evaluate(fits))
 
     def shoot(self, name: str) -> Path:
-        """Keep a screenshot."""
+        """Save a screenshot."""
         return shoot(self.page, name)
 
 
@@ -204,5 +207,5 @@ def until(condition: Any, seconds: float = 60) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.05)

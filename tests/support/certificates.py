@@ -1,4 +1,4 @@
-"""Certificates for servers of the tests, valid for an hour around now."""
+"""Certificates for servers of the tests, valid for an hour before and after now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A control group of a test's own, where this machine lets the test make one."""
+"""A control group for a test, if this machine lets the test create one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from shared.process.cgroups import ControlGroups
 
 @contextlib.contextmanager
 def control_group(controller: str, **bounds: object) -> Iterator[list[str]]:
-    """Make a group below this process's own, of a version 1 controller, with these bounds.
+    """Create a group below this process's own, of a version 1 controller, with these limits.
 
     Yields:
-        A command that enters the group and becomes the command that follows it.
+        A command that enters the group and then executes the command that follows it.
     """
     parent = next(ControlGroups()._folders(controller), None)
     if parent is None or not os.access(parent, os.W_OK):

@@ -1,4 +1,4 @@
-"""A clock that a test sets, so that no test waits and none depends on the hour."""
+"""A clock that a test sets, so that no test waits or depends on the time of day."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class SettableClock(Clock):
     """Two clocks that stand still until the test moves them.
 
     Args:
-        wall_time: seconds of the epoch at the beginning.
-        monotonic_time: seconds of the monotonic clock at the beginning.
+        wall_time: initial wall clock time, seconds since the epoch.
+        monotonic_time: initial time of the monotonic clock in seconds.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class SettableClock(Clock):
 
 
 class RunningClock(SettableClock):
-    """Clocks on which time passes by itself too, for parts that wait for a moment."""
+    """Clocks on which time also passes by itself, for parts that wait for a moment."""
 
     def __init__(
         self, wall_time: float = 1_800_000_000.0, monotonic_time: float = 50_000.0

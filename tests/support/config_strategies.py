@@ -38,7 +38,7 @@ def _merge(values, plugins):
 
 
 def sections(model):
-    """Tables of one section with any of its keys left out."""
+    """Tables of one section, with any of its keys omitted."""
     return st.fixed_dictionaries(
         {}, optional={name: _values_of(field) for name, field in model.model_fields.items()}
     )

@@ -1,4 +1,4 @@
-"""Keys for roles that speak over TCP."""
+"""Keys for roles that communicate over TCP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from shared.wire.curve import write_keys
 
 
 def new_keys(directory: Path) -> TransportKeysSection:
-    """Make keys for all roles; their files are in the folder."""
+    """Generate keys for all roles, with their files in the folder."""
     table = tomllib.loads(write_keys(directory))["TRANSPORT"]["KEYS"]
     return TransportKeysSection.model_validate(table)

@@ -1,4 +1,4 @@
-"""Examples in the texts, which tests run."""
+"""Examples of the docs, which tests run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from tests.support.service import ROOT
 
 
 def toml_example(page: str, start: str) -> dict[str, Any]:
-    """The first TOML example of a page in ``docs`` that begins with a text."""
+    """Return the first TOML example of a page in ``docs`` that starts with a text."""
     blocks = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.M | re.S)
     return tomllib.loads(next(block for block in blocks if block.startswith(start)))

@@ -1,4 +1,4 @@
-"""Pictures that decoders may read differently: orientations, alpha, palettes, colour profiles."""
+"""Images that decoders may read differently: orientations, alpha, palettes, colour profiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Alpha = NDArray[np.uint8]
 
 
 def another_shot(image: Image) -> Image:
-    """A further shot of a picture: the same but for noise, as of a sensor, in some of its rows."""
+    """Return a further shot of an image: the same but for noise, as of a sensor, in some rows."""
     noise = np.random.default_rng().normal(0, 4, image.shape)
     noise[: image.shape[0] // 8] = noise[image.shape[0] // 4 :] = 0
     shot: Image = np.clip(image + noise, 0, 255).round().astype(np.uint8)
@@ -26,12 +26,12 @@ def another_shot(image: Image) -> Image:
 
 
 def exif(orientation: int) -> bytes:
-    """The TIFF block of an EXIF orientation."""
+    """Return the TIFF block of an EXIF orientation."""
     return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
 
 
 def stored(upright: Image, orientation: int) -> Image:
-    """Turn an upright picture as a camera of this EXIF orientation would store it."""
+    """Rotate an upright image as a camera with this EXIF orientation would store it."""
     turned = {
         1: upright,
         2: upright[:, ::-1],
@@ -86,15 +86,15 @@ def png(
 
 
 def with_alpha(colours: Image, painted: Image) -> tuple[Image, Alpha]:
-    """Make colours show one picture and, over white, with their opacity another.
+    """Make colours that show one image alone, and another with their alpha over white.
 
     Args:
-        colours: the picture of a decoder that leaves alpha out; it is darkened.
-        painted: the picture of one that does not; it is made grey and bright.
+        colours: the image of a decoder that ignores alpha; it is darkened.
+        painted: the image of a decoder that uses alpha; it is made grey and bright.
 
     Returns:
-        Colours of shape (height, width, 3) and their alpha; no pixel is wholly transparent, as
-        encoders of WebP leave the colours of those out.
+        Colours of shape (height, width, 3) and their alpha; no pixel is fully transparent, because
+        encoders of WebP discard the colours of such pixels.
     """
     dark = colours.astype(np.float64) * 0.6
     bright = 165 + cv2.cvtColor(painted, cv2.COLOR_BGR2GRAY).astype(np.float64) * (90 / 255)
@@ -103,6 +103,6 @@ def with_alpha(colours: Image, painted: Image) -> tuple[Image, Alpha]:
 
 
 def over_white(image: Image, alpha: Alpha) -> Image:
-    """What a browser shows of a picture with alpha on a white page."""
+    """Return what a browser shows of an image with alpha on a white page."""
     share = alpha[..., None] / 255
     return np.asarray((image * share + 255 * (1 - share)).round(), np.uint8)

@@ -1,4 +1,4 @@
-"""Events of made-up sessions, as side-effect plugins get them."""
+"""Events of invented sessions, as side-effect plugins get them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ESTIMATE = Estimate(
     bytes(range(256)) * 2,
     {"detect": 1.5},
 )
-"""An estimate with everything in it."""
+"""An estimate with every field set."""
 
 
 def info(number: int) -> SessionInfo:
@@ -65,7 +65,7 @@ def ended(
 
 
 class Recorder:
-    """A sink that keeps what it gets, and stands still while its gate is shut."""
+    """A sink that records its events, and blocks while its gate is closed."""
 
     name = "Recorder"
     waiting = 0

@@ -1,4 +1,4 @@
-"""Drawn eyes, as a worker sends them for LifeSigns."""
+"""Drawn eyes in the form that a worker sends for LifeSigns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Samples = NDArray[np.float64]
 def drawn_eyelids(
     lowered: float = 0.0, *, right: float | None = None, dx: float = 0.0, dy: float = 0.0
 ) -> bytes:
-    """Both eyes of a face that moved by so much, their lids lowered by so much, in eye widths.
+    """Return both eyes of a face, moved and with lowered lids, in units of eye widths.
 
     ``right`` is for the lid on the image's right, if it differs.
     """

@@ -1,11 +1,10 @@
-"""A camera for Chromium whose picture a test chooses while it plays.
+"""A camera for Chromium whose image a test can change while it plays.
 
 Chromium plays a file in place of a camera (``--use-file-for-fake-video-capture``) and maps it into
-memory, so a picture that is written over the old one is what the browser sees next. For that each
-picture has the same length: the JPEG standard allows fill bytes before a marker.
-
-While the camera is on, it takes the picture again and again, each time with noise as a sensor does:
-the service refuses a frame that it has seen before, and the library does not send one twice.
+memory, so an image that overwrites the old one is what the browser sees next. For that each image
+has the same length: the JPEG standard allows fill bytes before a marker. While the camera is on, it
+takes the image repeatedly, each time with noise as from a sensor: the service refuses a frame that
+it has seen before, and the library does not send one twice.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ BYTES = 200_000
 END = b"\xff\xd9"
 QUALITY = 90
 SECONDS = 1 / 15
-"""Between two pictures."""
+"""Seconds between two images."""
 
 
 class FakeCamera:
-    """The file that Chromium takes for a camera.
+    """The file that Chromium uses as a camera.
 
     Args:
         path: file of the camera, to be given to the browser.
-        jpeg: first picture; all others have the same size and quality.
+        jpeg: first image; all others have the same size and quality.
     """
 
     def __init__(self, path: Path, jpeg: bytes) -> None:
@@ -38,13 +37,13 @@ class FakeCamera:
         path.write_bytes(padded(self._exposures.shot()))
 
     def show(self, jpeg: bytes) -> None:
-        """Show a picture from now on."""
+        """Show an image from now on."""
         self._exposures = Exposures.of_file(jpeg, QUALITY)
         self._take()
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
-        """Take pictures until the block ends."""
+        """Take images until the block ends."""
         off = threading.Event()
 
         def take_on() -> None:

@@ -1,4 +1,4 @@
-"""The fallback models for tests, where this machine can make them."""
+"""The fallback models for tests, if this machine can build them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.errors import ModelError
 def fallback_set(run_folder: Path) -> Path:
     """Return the folder of the fallback set, built once for all processes of a test run.
 
-    The packages that it is made from have 60 MB. Skips where they cannot be fetched.
+    The packages that it is built from have 60 MB. The test skips if they cannot be fetched.
 
     Args:
         run_folder: the same folder for every process of the run.
@@ -37,5 +37,5 @@ def _build(folder: Path) -> None:
             (folder / spec.file).write_bytes(data)
     except ModelError as error:
         if "cannot be fetched" in str(error) or "not installed" in str(error):
-            pytest.skip(f"the fallback models are not to be had on this machine: {error}")
+            pytest.skip(f"the fallback models cannot be built on this machine: {error}")
         raise

@@ -1,4 +1,4 @@
-"""What FFmpeg's own tools say of a video."""
+"""Checks of a video by FFmpeg's own tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Probe:
-    """What ffprobe reports; every frame was decoded for it."""
+    """The report of ffprobe, for which every frame was decoded."""
 
     codec: str
     width: int
@@ -25,7 +25,7 @@ class Probe:
 
 
 def probe(video: Path) -> Probe:
-    """Decode a video to its end and describe it; fails on any complaint of the decoder."""
+    """Decode a video to its end and describe it; fail on any complaint of the decoder."""
     if shutil.which("ffprobe") is None:
         pytest.skip("no ffprobe (Debian package ffmpeg)")
     show = "stream=codec_name,width,height:format=duration:format_tags:frame=pts_time"

@@ -1,4 +1,4 @@
-"""Stamps in the centre of a camera's image: the page sends no more of it than it shows."""
+"""Stamps in the centre of a camera's image: the page sends no more than it shows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PLACES = {
     18: (-90, 90),
     19: (90, 90),
 }
-"""Person numbers with a place of their own: pixels between the centres of face and camera image."""
+"""Person numbers with their own positions: pixels between the centres of face and camera image."""
 
 
 def filmed_jpeg(person: int, number: int) -> bytes:
@@ -59,7 +59,7 @@ def film(image: Image, person: int, number: int) -> None:
 def stamped_part(image: Image, camera_height: int = CAMERA_HEIGHT) -> Image:
     """Return an image for ``StampBackend`` with the stamp of a frame whose height is the camera's.
 
-    A browser whose answers come late sends images smaller than its camera's.
+    A browser with slow answers sends images smaller than its camera's.
     """
     height, width = image.shape[:2]
     scale = height / camera_height

@@ -25,14 +25,14 @@ user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("services.settings.server", "data:,");
 """
-"""A fake camera, without a question to the person, and no traffic of the browser's own."""
+"""A fake camera without a permission prompt, and no traffic of the browser's own."""
 
 
 class Firefox:
     """One window.
 
     Args:
-        connection: to the browser's remote agent.
+        connection: connection to the browser's remote agent.
     """
 
     def __init__(self, connection: ClientConnection) -> None:
@@ -51,7 +51,7 @@ class Firefox:
         self._command("browsingContext.navigate", context=self._tab, url=address, wait="complete")
 
     def evaluate(self, expression: str) -> Any:
-        """Evaluate an expression whose value JSON can hold."""
+        """Evaluate an expression with a value that JSON can represent."""
         answer = self._command(
             "script.evaluate",
             expression=f"(async () => JSON.stringify([await ({expression})]))()",
@@ -62,7 +62,7 @@ class Firefox:
         return json.loads(answer["result"]["value"])[0]
 
     def shoot(self, name: str) -> None:
-        """Keep a screenshot."""
+        """Save a screenshot."""
         shot = self._command("browsingContext.captureScreenshot", context=self._tab)
         SHOTS.mkdir(parents=True, exist_ok=True)
         (SHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
@@ -80,7 +80,7 @@ class Firefox:
 
 @contextlib.contextmanager
 def firefox(profile: Path) -> Iterator[Firefox]:
-    """Run Firefox with its fake camera until the block ends; the test skips where there is none."""
+    """Run Firefox with its fake camera until the block ends; the test skips if there is none."""
     path = shutil.which("firefox-esr") or shutil.which("firefox")
     if path is None:
         pytest.skip("no Firefox on this machine (Debian package firefox-esr)")

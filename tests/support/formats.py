@@ -1,4 +1,4 @@
-"""Pictures made for tests, in forms that no library writes, and as Pillow reads them."""
+"""Images in forms that no library writes, and images as Pillow reads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.encoded_pictures import PNG_SIGNATURE, chunk
 
 
 def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> Image:
-    """Smooth noise, which looks different at every place."""
+    """Return smooth noise, which looks different at every place."""
     grain = np.random.default_rng(seed).random((height, width, channels), np.float32)
     smooth = cv2.normalize(cv2.GaussianBlur(grain, (0, 0), 3), None, 0, 255, cv2.NORM_MINMAX)
     return np.asarray(smooth, np.uint8)
@@ -25,7 +25,7 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> Image:
 def png(
     width: int, height: int, depth: int, colour_type: int, rows: bytes, *chunks: bytes
 ) -> bytes:
-    """A PNG of packed rows without filters; further chunks stand before the pixels."""
+    """Return a PNG of packed rows without filters; further chunks precede the pixels."""
     length = len(rows) // height
     lines = (b"\0" + rows[start : start + length] for start in range(0, len(rows), length))
     head = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
@@ -34,14 +34,14 @@ def png(
 
 
 def tiff(orientation: int, *, big_endian: bool = False) -> bytes:
-    """EXIF data that holds an orientation."""
+    """Return EXIF data with an orientation."""
     order, mark = (">", b"MM\0*") if big_endian else ("<", b"II*\0")
     entry = struct.pack(order + "HHIHH", exif.ORIENTATION, 3, 1, orientation, 0)
     return mark + struct.pack(order + "IH", 8, 1) + entry + bytes(4)
 
 
 def with_orientation(picture: bytes, orientation: int) -> bytes:
-    """A JPEG, PNG or plain WebP with an EXIF orientation."""
+    """Return a JPEG, PNG or plain WebP with an EXIF orientation."""
     if picture.startswith(b"\xff\xd8"):
         block = exif.PREFIX + tiff(orientation)
         return picture[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + picture[2:]
@@ -51,7 +51,7 @@ def with_orientation(picture: bytes, orientation: int) -> bytes:
 
 
 def extended_webp(picture: bytes, *chunks: tuple[bytes, bytes], flags: int = 0x08) -> bytes:
-    """A plain WebP as an extended file with further chunks behind its pixels."""
+    """Return a plain WebP as an extended file with further chunks after its pixels."""
     with PillowImage.open(BytesIO(picture)) as opened:
         width, height = opened.size
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
@@ -64,7 +64,7 @@ def _riff(kind: bytes, content: bytes) -> bytes:
 
 
 def by_pillow(data: bytes) -> Image:
-    """A picture as Pillow reads it, without alpha and as it is stored: (height, width, 3) BGR."""
+    """Return an image as Pillow reads it, without alpha and as stored: (height, width, 3) BGR."""
     with PillowImage.open(BytesIO(data)) as picture:
         # Pillow warns of a palette with alpha that loses its alpha at once.
         coloured = picture.convert("RGBA") if picture.mode == "P" else picture

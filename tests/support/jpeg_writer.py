@@ -1,6 +1,6 @@
 """Writes baseline JPEGs of any sampling, restart interval and padding, which no library does.
 
-Its Huffman codes are all of one length, so that a code is its symbol's place in the table.
+Its Huffman codes all have the same length, so a code is its symbol's index in the table.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def write_jpeg(
     interval: int = 0,
     padding: bytes = b"",
 ) -> bytes:
-    """Encode a picture.
+    """Encode an image.
 
     Args:
-        image: (height, width, 3) BGR; luma alone is written where ``sampling`` has one component.
+        image: (height, width, 3) BGR; only luma is written if ``sampling`` has one component.
         sampling: factors of each component.
         interval: blocks of all components between two restart markers; 0 writes none.
-        padding: bytes too many behind the coded data of each interval.
+        padding: excess bytes after the coded data of each interval.
     """
     height, width = image.shape[:2]
     units = [list(unit) for unit in _units(image, sampling)]

@@ -1,4 +1,4 @@
-"""An aggregator in the test's own process, and a gateway's side of the talk with it."""
+"""An aggregator in the test's own process, and a gateway's side of their communication."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DIGEST = bytes(32)
 
 
 def live(score: float = 0.9, **changes: Any) -> Estimate:
-    """The estimate of a straight, open-eyed frame that passed every stage."""
+    """Return the estimate of a straight, open-eyed frame that passed every stage."""
     values: dict[str, Any] = {
         "width": 640,
         "height": 480,
@@ -55,19 +55,19 @@ def live(score: float = 0.9, **changes: Any) -> Estimate:
 
 
 def shot(seq: int, image: bytes = b"jpeg") -> BestShot:
-    """The best shot that a frame has whose judged pixels are encoded as these bytes."""
+    """Return the best shot of a frame whose judged pixels are encoded as these bytes."""
     return BestShot(seq, image, ImageSource.of(b"sent for " + image, "png"))
 
 
 def plugin_config(plugins: dict[str, dict[str, Any] | None], **sections: Any) -> Config:
-    """A configuration with these plugins on, each with its args."""
+    """Return a configuration with these plugins on, each with its args."""
     on = {name: {"isEnabled": True, **({"args": a} if a else {})} for name, a in plugins.items()}
     table = {"MIDDLEWARES": {"WS": on}, "LUNA_PASS": {"JWT": {"key": KEY}}, **sections}
     return Config.model_validate(table)
 
 
 class FakeGateway:
-    """Speaks to an aggregator as the gateway does, one message at a time.
+    """Communicates with an aggregator like the gateway, one message at a time.
 
     ``prepare`` gives its socket keys, or whatever else it needs before it connects.
     """
@@ -90,7 +90,7 @@ class FakeGateway:
 
     def _take(self, _peer: bytes, data: bytes) -> None:
         message = decode(data)
-        if not isinstance(message, Account):  # comes whenever it likes
+        if not isinstance(message, Account):  # may arrive at any time
             self._answers.put_nowait(message)
 
     def send(self, message: Message) -> None:
@@ -110,13 +110,13 @@ class FakeGateway:
         return await self.receive()
 
     def judge(self, seq: int, estimate: Estimate, picture: bytes = b"jpeg") -> None:
-        """Ask for a verdict, with the pictures that a gateway sends: JPEG only where it passed."""
+        """Ask for a verdict with the gateway's images: the JPEG only if the frame passed."""
         received, best = (None, shot(seq, picture)) if estimate.ok else (picture, None)
         at = 1000.0 + seq
         self.send(Judge(self.incarnation, SESSION, seq, at, encode(estimate), received, shot=best))
 
     async def verdict(self) -> Judgement:
-        """Receive the next judgement; what was written of earlier frames may be reported before."""
+        """Receive the next judgement; reports of earlier frames may come before it."""
         while isinstance(verdict := await self.receive(), Settled):
             pass
         assert isinstance(verdict, Judgement)
@@ -126,14 +126,14 @@ class FakeGateway:
         self.send(Close(self.incarnation, SESSION, 2000.0, "test"))
 
     async def log(self) -> list[Judged]:
-        """What a restarted gateway gets."""
+        """Return the log that a restarted gateway gets."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
         resumed = await self.receive()
         judged: list[Judged] = resumed.history.judged
         return judged
 
     async def log_while_asking(self) -> list[Judged]:
-        """The same while a question is open; the verdict on its frame comes before."""
+        """Return the log while a question is open; the verdict on its frame comes before."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
         await self.verdict()
         resumed = await self.receive()
@@ -146,7 +146,7 @@ class FakeGateway:
 
 @contextlib.asynccontextmanager
 async def judging(config: Config, directory: Path) -> AsyncIterator[FakeGateway]:
-    """Run an aggregator and be its gateway."""
+    """Run an aggregator and act as its gateway."""
     async with aggregating(config, directory) as (_, gateway):
         yield gateway
 
@@ -155,7 +155,7 @@ async def judging(config: Config, directory: Path) -> AsyncIterator[FakeGateway]
 async def aggregating(
     config: Config, directory: Path, source: PartSource | None = None
 ) -> AsyncIterator[tuple[Aggregator, FakeGateway]]:
-    """Run an aggregator that reloads from a source, and be its gateway."""
+    """Run an aggregator that reloads from a source, and act as its gateway."""
     address = f"ipc://{directory}/a"
     transport = config.TRANSPORT.model_copy(update={"aggregator": address})
     config = with_transport_keys(config.model_copy(update={"TRANSPORT": transport}))

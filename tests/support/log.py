@@ -1,4 +1,4 @@
-"""What is logged, as it stands in the service's log."""
+"""Log lines as they are in the service's log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Lines(logging.Handler):
 
 @contextlib.contextmanager
 def logged(name: str, level: int = logging.NOTSET) -> Iterator[list[dict[str, Any]]]:
-    """Collect the lines of a logger and those below it, from a level on."""
+    """Collect the lines of a logger and its children, from a level on."""
     log, handler = logging.getLogger(name), _Lines()
     before = log.level
     log.setLevel(level or before)

@@ -1,4 +1,4 @@
-"""A small HTTP server that follows the public facts of LUNA PLATFORM 3, or misbehaves as asked."""
+"""An HTTP server that follows the public facts of LUNA PLATFORM 3, or misbehaves as planned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FACE = {
 
 @cache
 def bomb() -> bytes:
-    """Make, once, a few thousand bytes that unpack to thirty megabytes."""
+    """Build, once, a few thousand bytes that inflate to thirty megabytes."""
     return gzip.compress(gzip.compress(bytes(30_000_000), 1), 1)
 
 
@@ -31,7 +31,7 @@ class LunaPlatform(ThreadingHTTPServer):
     """The server.
 
     Attributes:
-        plan: what to do with the next requests, the last one for all further ones.
+        plan: behaviour for the next requests; the last one applies to all further ones.
         photos: bodies received.
         requests: requests received, as method, path and headers.
     """
@@ -53,7 +53,7 @@ class LunaPlatform(ThreadingHTTPServer):
         return self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no fault of the server."""
+        """Ignore clients that disconnected, which is no error of the server."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Clocks of real processes that a test sets, while the machine's own stay as they are."""
+"""Clocks of real processes that a test sets, while the machine's own stay unchanged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ time_t time(time_t *out) {
   return now.tv_sec;
 }
 """
-"""Replaces the C library's readings of the wall clock, as an operator's step would change them."""
+"""Replaces the C library's readings of the wall clock, as if an operator had set the clock."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +66,24 @@ class WallClock:
 
     Attributes:
         wrapper: words before their command.
-        file: holds the seconds by which their clock is ahead.
+        file: contains the seconds by which their clock is ahead.
     """
 
     wrapper: tuple[str, ...]
     file: Path
 
     def set_ahead(self, seconds: int) -> None:
-        """Set their clock so many seconds ahead of the machine's, at once."""
+        """Set their clock these seconds ahead of the machine's, at once."""
         with self.file.open("r+b") as opened:
             opened.write(struct.pack("l", seconds))
 
 
 @functools.cache
 def _library() -> Path:
-    """Compile the library; the test skips where that cannot be done."""
+    """Compile the library; the test skips if that is impossible."""
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("no C compiler, by which the wall clock of a process is set")
+        pytest.skip("no C compiler for the library that sets the wall clock of a process")
     folder = Path(tempfile.mkdtemp(prefix="lp-clock-"))
     atexit.register(shutil.rmtree, folder)
     source, library = folder / "wall.c", folder / "wall.so"
@@ -94,7 +94,7 @@ def _library() -> Path:
 
 @contextlib.contextmanager
 def wall_clock() -> Iterator[WallClock]:
-    """Make a wall clock for some processes, which is right until the test sets it."""
+    """Make a wall clock for some processes, which is correct until the test sets it."""
     with tempfile.NamedTemporaryFile(prefix="lp-step-") as file:
         file.write(struct.pack("l", 0))
         file.flush()
@@ -104,9 +104,9 @@ def wall_clock() -> Iterator[WallClock]:
 
 @contextlib.contextmanager
 def other_boot(seconds: int) -> Iterator[tuple[str, ...]]:
-    """Words before a command whose monotonic clock is ahead, as on a machine that has run longer.
+    """Return words before a command whose monotonic clock is ahead, as after an earlier boot.
 
-    The test skips where no time namespace may be made.
+    The test skips if no time namespace may be created.
     """
     for tool in ("unshare", "nsenter"):
         if shutil.which(tool) is None:

@@ -1,4 +1,4 @@
-"""Looks for a secret in the memory of a running process, as an attacker in it could."""
+"""Searches the memory of a running process for a secret, as an attacker in it could."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 CHUNK = 1 << 20
 UNREADABLE = (errno.EIO, errno.EFAULT, errno.ENXIO)
-"""Of a mapping without memory behind it, such as that of a device or of a file cut off."""
+"""Raised for a mapping without memory behind it, such as that of a device or a truncated file."""
 
 
 def found_in(pid: int, secrets: Iterable[bytes]) -> set[bytes]:
-    """Those of the secrets that stand anywhere in a process's readable memory.
+    """Return those of the secrets that are anywhere in a process's readable memory.
 
-    The test skips where the system does not let this user look.
+    The test skips if the system does not let this user read it.
     """
     wanted = set(secrets)
     overlap = max(map(len, wanted)) - 1
@@ -32,7 +32,7 @@ def found_in(pid: int, secrets: Iterable[bytes]) -> set[bytes]:
 
 
 def shown_of(pid: int, name: str) -> bytes:
-    """A file of a process in /proc, such as ``environ``; skips like ``found_in``."""
+    """Return a file of a process in /proc, such as ``environ``; skip like ``found_in``."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except PermissionError:
@@ -40,13 +40,13 @@ def shown_of(pid: int, name: str) -> bytes:
 
 
 def _memory(pid: int) -> Iterator[tuple[int, bytes]]:
-    """Addresses and bytes of all that can be read."""
+    """Yield addresses and bytes of all readable memory."""
     maps = shown_of(pid, "maps").decode().splitlines()
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         for line in maps:
             span, rights, *_ = line.split()
             first, last = (int(address, 16) for address in span.split("-"))
-            if rights.startswith("r") and last < 1 << 63:  # above is the kernel's own page
+            if rights.startswith("r") and last < 1 << 63:  # the kernel's own page is above
                 yield from _mapping(cast(RawIOBase, memory), first, last)
 
 

@@ -1,4 +1,4 @@
-"""A small file system that one command alone sees, in a mount namespace of its own."""
+"""A small file system that only one command sees, in its own mount namespace."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 
 def private_tmpfs(folder: str, size: str) -> list[str]:
-    """Command that mounts a tmpfs over a folder and becomes the command that follows it.
+    """Return a command that mounts a tmpfs over a folder and executes the command that follows it.
 
-    The test skips where that is not allowed.
+    The test skips if that is not allowed.
     """
     if shutil.which("unshare") is None:
         pytest.skip("no unshare (util-linux)")

@@ -1,7 +1,7 @@
 """Contact sheets of every screen of the kiosk page, to be looked at.
 
 ``python -m tests.support.pictures FOLDER`` takes a picture of each screen in each size and look,
-and checks that it fits, and one size of each look with axe-core.
+checks that it fits, and checks one size of each look with axe-core.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ COLUMNS = {True: 9, False: 5}
 
 @dataclass(frozen=True)
 class Look:
-    """How the page is shown."""
+    """The appearance of the page."""
 
     size: str
     language: str

@@ -1,4 +1,4 @@
-"""Plugins of a user's own, for tests."""
+"""User plugins for tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.waiting import until
 
 
 class Oracle(Plugin):
-    """Asks the outside about each good frame; what the answer is, the arguments say."""
+    """Asks an external service about each good frame; its arguments determine the answer."""
 
     class Args(BaseModel):
         """What the test sets."""
@@ -24,7 +24,7 @@ class Oracle(Plugin):
         seconds: float = Field(default=0.0, ge=0)
         patience: float = 5.0
         folder: str = ""
-        """Where it writes a line into ``asked`` for each question, and waits while ``shut`` is."""
+        """Folder: each question adds a line to ``asked``, and waits while ``shut`` exists."""
 
     asked = 0
 
@@ -56,7 +56,7 @@ class Oracle(Plugin):
 
 
 class Outside:
-    """What ``Oracle`` asks: it answers while it is open, and counts the questions."""
+    """The external service of ``Oracle``: answers while it is open, and counts the questions."""
 
     def __init__(self, folder: Path) -> None:
         self._shut, self._asked = folder / "shut", folder / "asked"
@@ -71,7 +71,7 @@ class Outside:
 
 
 class Raising(Plugin):
-    """Raises where its arguments say."""
+    """Raises at the places that its arguments name."""
 
     class Args(BaseModel):
         """What the test sets."""
@@ -97,7 +97,7 @@ class Raising(Plugin):
 
 
 class Lenient(Plugin):
-    """Takes away what others object to, which no plugin may."""
+    """Removes codes of others, which no plugin may do."""
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         frame.errors.clear()
@@ -115,7 +115,7 @@ class Ending(Plugin):
 
 
 class Telling(Plugin):
-    """Tells, or objects with, what is no JSON."""
+    """Reports, or objects with, data that is not JSON."""
 
     class Args(BaseModel):
         """What the test sets."""
@@ -150,7 +150,7 @@ class Telling(Plugin):
 
 
 class Closing(Plugin):
-    """Has something that all sessions share, which is closed: ``closed`` has its numbers."""
+    """Has a resource shared by all sessions; ``closed`` has the numbers of the closed ones."""
 
     made = 0
     closed: ClassVar[list[int]] = []

@@ -37,7 +37,7 @@ def session(
 
 
 class Counting(Dispatcher):
-    """Counts what it has received."""
+    """Counts the messages that it received."""
 
     received = 0
 
@@ -48,7 +48,7 @@ class Counting(Dispatcher):
 
 @dataclass
 class Rig:
-    """A dispatcher and one end of a worker's line."""
+    """A dispatcher and one end of a worker's socket."""
 
     dispatcher: Counting
     slab: Slab
@@ -69,13 +69,13 @@ class Rig:
         await self.send(encode(message))
 
     async def send(self, data: bytes) -> None:
-        """Send bytes, and wait until the dispatcher has dealt with them."""
+        """Send bytes, and wait until the dispatcher has processed them."""
         self.sent += 1
         self.line.send(data)
         await until(lambda: self.dispatcher.received == self.sent)
 
     async def hear(self) -> Message:
-        assert await asyncio.to_thread(self.line.poll, 60_000), "nothing was said"
+        assert await asyncio.to_thread(self.line.poll, 60_000), "no message arrived"
         return decode(self.line.recv())
 
     async def job(

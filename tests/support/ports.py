@@ -1,4 +1,4 @@
-"""Ports that no other program takes while a test sets up the server that will listen there."""
+"""Ports that no other program takes before a test's server listens there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FIRST, LAST = 10_240, 32_767
 """Below the ports from which the system takes those of outgoing connections."""
 LOCKS = Path(tempfile.gettempdir()) / f"lunapass-test-ports-{os.getuid()}"
 _CHANCE = random.SystemRandom()
-"""Plugins of pytest seed the common source of chance: all processes would try the same ports."""
+"""pytest plugins seed the global random generator, so all processes would try the same ports."""
 
 
 def free_port() -> int:
-    """A port of the loopback that is free, and that no other test process is given meanwhile.
+    """Return a free port of the loopback that no other test process gets meanwhile.
 
     The lock is held until this process ends.
     """
@@ -29,7 +29,7 @@ def free_port() -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-        except OSError:  # another program has it
+        except OSError:  # another program uses it
             os.close(lock)
             continue
         return port

@@ -41,10 +41,10 @@ class QuietLink(JudgementLink):
         on_open: called with each session that is announced.
 
     Attributes:
-        asked: names of what was asked, but for verdicts.
-        judging: the frames whose verdict was asked for.
-        ended: why sessions were closed.
-        wanted: sessions that were asked for, with their token digests.
+        asked: names of the requests, except for verdicts.
+        judging: the frames whose verdict was requested.
+        ended: reasons for which sessions were closed.
+        wanted: sessions that were requested, with their token digests.
         on_resume: called with each of them.
     """
 

@@ -1,4 +1,4 @@
-"""A client that breaks rules: bytes straight into a socket."""
+"""A client that violates protocols: it writes bytes straight into a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UPGRADE = (
 
 
 def upgrade(service: Service, *, path: str = "/ws", **headers: str) -> bytes:
-    """Bytes of an upgrade request; underscores in names of headers stand for hyphens."""
+    """Return the bytes of an upgrade request; underscores in header names stand for hyphens."""
     lines = [
         f"GET {path} HTTP/1.1",
         f"Host: 127.0.0.1:{service.port}",
@@ -30,7 +30,7 @@ def upgrade(service: Service, *, path: str = "/ws", **headers: str) -> bytes:
 
 
 def frame(opcode: int, data: bytes, *, final: bool = True, reserved: int = 0) -> bytes:
-    """A masked WebSocket frame; the mask is zero, so the payload is as given."""
+    """Return a masked WebSocket frame; the mask is zero, so the payload is unchanged."""
     first = (0x80 if final else 0) | reserved << 4 | opcode
     size = len(data)
     if size < 126:
@@ -55,7 +55,7 @@ class Raw:
 
     @classmethod
     async def upgraded(cls, service: Service, **headers: str) -> Raw:
-        """Ask for the upgrade and read its answer's head."""
+        """Request the upgrade and read its answer's head."""
         raw = await cls.open(service)
         raw.writer.write(upgrade(service, **headers))
         raw.head = await raw.reader.readuntil(b"\r\n\r\n")
@@ -64,7 +64,7 @@ class Raw:
     head: bytes = b""
 
     async def rest(self, seconds: float = 60) -> bytes:
-        """Everything until the server ends the connection."""
+        """Read everything until the server ends the connection."""
         try:
             return await asyncio.wait_for(self.reader.read(-1), seconds)
         except ConnectionError:
@@ -73,7 +73,10 @@ class Raw:
             self.writer.close()
 
     async def flood(self, data: bytes, *, pause: float = 0.0, seconds: float = 60) -> bool:
-        """Write the same again and again, reading nothing, until cut off; False if never."""
+        """Write the same bytes repeatedly, reading nothing, until cut off.
+
+        Return False if never.
+        """
         self.writer.transport.pause_reading()  # type: ignore[attr-defined]
         try:
             async with asyncio.timeout(seconds):
@@ -89,7 +92,7 @@ class Raw:
             self.writer.close()
 
     async def drip(self, data: bytes, pause: float) -> int:
-        """Write byte by byte until all is written or the server ends it; how many went out."""
+        """Write byte by byte to the end or until the server closes; return how many were sent."""
         try:
             for number in range(len(data)):
                 if self.reader.at_eof() or self.reader.exception() is not None:

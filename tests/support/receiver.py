@@ -1,4 +1,4 @@
-"""Receivers of callbacks: a web server as tests wish it, and one that misbehaves below HTTP."""
+"""Receivers of callbacks: an ordinary web server, and one that misbehaves below HTTP."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Receiver:
 
     Attributes:
         got: headers and body of each request.
-        location: the header Location of its replies; empty for none.
-        holds: requests whose reply waits until ``close``, by their body.
+        location: the header Location of its responses; empty for none.
+        holds: bodies of requests whose response waits until ``close``.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -50,7 +50,7 @@ class Receiver:
 
     @property
     def sessions(self) -> list[str]:
-        """Sessions whose answers came, in their order."""
+        """Sessions whose answers arrived, in order."""
         return [headers["Idempotency-Key"] for headers, _ in self.got]
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Receiver:
 
 @contextlib.contextmanager
 def raw_receiver(behave: Callable[[socket.socket], None]) -> Iterator[tuple[int, list[int]]]:
-    """Run a server that treats each connection as the test asks.
+    """Run a server that treats each connection as the test defines.
 
     Yields:
         Its port, and a list that has one entry for each connection so far.
@@ -70,7 +70,7 @@ def raw_receiver(behave: Callable[[socket.socket], None]) -> Iterator[tuple[int,
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve(connection: socket.socket) -> None:
-            with connection, contextlib.suppress(OSError):  # the client may leave at any moment
+            with connection, contextlib.suppress(OSError):  # if the client disconnects
                 behave(connection)
 
         def accept() -> None:

@@ -1,4 +1,4 @@
-"""A real redis-server on a free port of the loopback, which a test may kill and start again."""
+"""A real redis-server on a free port of the loopback, which a test may kill and restart."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.support.ports import free_port
 
 @dataclass
 class RedisServer:
-    """A redis-server whose data lives in a folder of its own, with every write in the log (AOF).
+    """A redis-server with its data in its own folder and every write in the log (AOF).
 
     Attributes:
-        directory: its data, which outlives ``kill``.
-        password: password it asks for, if any.
+        directory: its data, which survives ``kill``.
+        password: required password, if any.
         settings: further settings, such as ``("--maxmemory", "10mb")``.
         user: user of docs/redis.md in ``url``, with exactly its rights; empty for the default one.
         wrapper: words before its command.
@@ -55,20 +55,20 @@ class RedisServer:
         return f"redis://{credentials}127.0.0.1:{self.port}/0"
 
     def client(self) -> Redis:
-        """A client that may do everything."""
+        """Return a client with all rights."""
         return Redis.from_url(self._own_url, socket_timeout=60)
 
     def url_of(self, user: str) -> str:
-        """Address for a user that ``allow`` made."""
+        """Return the address for a user created by ``allow``."""
         return f"redis://{user}:PASSWORD@127.0.0.1:{self.port}/0"
 
     def allow(self, user: str) -> None:
-        """Make a user with exactly the rules that docs/redis.md gives it."""
+        """Create a user with exactly the rules that docs/redis.md gives it."""
         with self.client() as client:
             client.execute_command(*documented_rules()[user].split())
 
     def start(self) -> None:
-        """Start and await its first answer."""
+        """Start it and wait for its first answer."""
         command = [*self.wrapper, "redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--dir", str(self.directory), "--unixsocket", str(self.socket)]
         command += ["--appendonly", "yes", "--appendfsync", "no", "--save", ""]
@@ -90,13 +90,13 @@ class RedisServer:
             self.allow(self.user)
 
     def refused(self) -> list[str]:
-        """What users were refused for want of a right: commands, keys and channels."""
+        """Return commands, keys and channels that users lacked the right for."""
         with self.client() as client:
             log = client.acl_log()
         return [str(entry["object"]) for entry in log if entry["reason"] != "auth"]
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill it, as a crash would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -104,7 +104,7 @@ class RedisServer:
 
 
 def documented_rules() -> dict[str, str]:
-    """The lines ``ACL SETUSER`` of docs/redis.md, by the user's name."""
+    """Return the ``ACL SETUSER`` lines of docs/redis.md, by the user's name."""
     text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
     lines = re.findall(r"^ACL SETUSER .*", text, re.MULTILINE)
     return {line.split()[2]: line for line in lines}
@@ -114,9 +114,9 @@ def documented_rules() -> dict[str, str]:
 def running_redis(
     *settings: str, password: str = "", user: str = "", wrapper: tuple[str, ...] = ()
 ) -> Iterator[RedisServer]:
-    """Run a redis-server until the block ends; skip the test where there is none.
+    """Run a redis-server until the block ends; skip the test if there is none.
 
-    Where a user of docs/redis.md is given, nothing that it did may have been refused.
+    If a user of docs/redis.md is given, the block fails if that user was refused anything.
     """
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server (Debian package redis-server)")
@@ -136,7 +136,7 @@ def running_redis(
 
 @contextlib.contextmanager
 def hanging(redis: RedisServer) -> Iterator[None]:
-    """Redis answers nothing, and does later what it was asked."""
+    """Suspend Redis: it answers nothing, and executes the requests later."""
     assert redis.process is not None
     redis.process.send_signal(signal.SIGSTOP)
     try:

@@ -33,7 +33,7 @@ def status(seq: int, *errors: int) -> str:
 
 
 def without_noise(gallery: Gallery) -> Take:
-    """Take the frames of a gallery as they are, which need not be images."""
+    """Use the frames of a gallery unchanged; they need not be images."""
     return lambda look: gallery.frames[gallery.nearest_number(look)]
 
 
@@ -53,7 +53,7 @@ async def be_silent(socket: ServerConnection, _connect: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIterator[str]:
-    """A service that answers CONNECT, with ``first`` or as it should, and then follows a script."""
+    """A service that answers CONNECT, with ``first`` or correctly, and then follows a script."""
 
     async def handle(socket: ServerConnection) -> None:
         connect = json.loads(await socket.recv())["headers"]
@@ -66,7 +66,7 @@ async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIt
 
 
 async def attend(url: str, gallery: Gallery, **how: Any) -> CrowdTally:
-    """Let one person try."""
+    """Let one person make an attempt."""
     tally = CrowdTally()
     plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})
     kiosk = Kiosk(plan, without_noise(gallery), lambda: tally, seed=1)

@@ -1,4 +1,4 @@
-"""Starts the whole service as a user would, on a free port, and ends it."""
+"""Starts the whole service like a user, on a free port, and ends it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 UNPACED = "[LIMITS]\nframesPerSecond = 1000.0\nframeBurst = 1000\n"
-"""Settings for a test that sends as fast as it is answered."""
+"""Settings for a test that sends frames as fast as they are answered."""
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
 PATIENT = {"frameDeadline": 60, "connectTimeout": 60, "startTimeout": 120}
-"""Times that a busy machine may need; a test that is about one of them sets its own."""
+"""Timeouts long enough for a busy machine; a test of one of them sets its own."""
 ROOMY = {"refusedSessionsPerAddress": 0}
-"""Bounds that tests reach without being about them: all their clients have one address."""
+"""Limits that tests would reach incidentally, because all their clients have one address."""
 _SECTIONS = {"startTimeout": "SUPERVISOR"}
 
 
@@ -47,7 +47,7 @@ class Service:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False)
 
     def pids(self, role: str) -> list[int]:
-        """Process ids of the running roles of this service whose title has ``role``."""
+        """Return process ids of this service's running roles whose title contains ``role``."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         found = []
         for pid in map(int, children.split()):
@@ -57,8 +57,8 @@ class Service:
         return found
 
     def metric(self, name: str) -> float:
-        """Value of a series without labels, or the sum over its labels."""
-        # From an address of its own: tests that play a proxy at 127.0.0.1 make that one foreign.
+        """Return the value of a series without labels, or the sum over its labels."""
+        # From another local address: in tests that act as a proxy, 127.0.0.1 is not local.
         with httpx.Client(
             transport=httpx.HTTPTransport(local_address="127.0.0.2"), trust_env=False
         ) as client:
@@ -66,7 +66,7 @@ class Service:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
     async def reload(self, addition: str, roles: int = 3, seconds: float = 60) -> None:
-        """Add to the configuration, and have every role read it."""
+        """Append to the configuration, and have every role read it."""
         config, log = self.directory / "config.toml", self.directory / "log"
         config.write_text(f"{config.read_text()}\n{addition}")
         before = log.read_text().count("reloaded")
@@ -76,7 +76,7 @@ class Service:
                 await asyncio.sleep(0.05)
 
     def end(self) -> None:
-        """Ask the service to end, and wait for it."""
+        """Ask the service to stop, and wait for it."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(40)
 
@@ -92,8 +92,8 @@ class Service:
 
 
 def _leniency(settings: str, checkout: Path) -> dict[str, str]:
-    """Variables for the times and bounds which the settings leave out."""
-    lenient = PATIENT | (ROOMY if checkout == ROOT else {})  # an older one may not know the key
+    """Return variables for the timeouts and limits that the settings omit."""
+    lenient = PATIENT | (ROOMY if checkout == ROOT else {})  # an older version may not know the key
     return {
         f"LUNAPASS__{_SECTIONS.get(key, 'LIMITS')}__{key}": str(value)
         for key, value in lenient.items()
@@ -121,18 +121,18 @@ def running(
     worker_settings: str = "",
     checkout: Path = ROOT,
 ) -> Iterator[Service]:
-    """Run a service with the stamp backend (or what ``settings`` says) until the block ends.
+    """Run a service with the stamp backend (or the one in ``settings``) until the block ends.
 
-    ``settings`` continue ``[TRANSPORT]``, ``worker_settings`` continue ``[WORKERS]``.
-    ``wrapper`` is a command that ends by becoming the one that follows it; in ``settings`` and
-    ``wrapper`` the word ``DIRECTORY`` stands for the service's own folder. ``checkout`` is where
-    the program is; another one than this has a virtual environment of its own.
+    ``settings`` continue ``[TRANSPORT]``, ``worker_settings`` continue ``[WORKERS]``. ``wrapper``
+    is a command that finally executes the one that follows it; in ``settings`` and ``wrapper`` the
+    word ``DIRECTORY`` stands for the service's own folder. ``checkout`` is the folder of the
+    program; another checkout has its own virtual environment.
     """
     python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
     directory = Path(tempfile.mkdtemp(prefix="lp-"))
     (directory / "memory").mkdir()
     settings = settings.replace("DIRECTORY", str(directory))
-    if checkout == ROOT:  # an older one may not know the key
+    if checkout == ROOT:  # an older version may not know the key
         settings = _with_any_refusals(settings)
     wrapper = [word.replace("DIRECTORY", str(directory)) for word in wrapper]
     port = free_port()

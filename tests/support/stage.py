@@ -51,7 +51,7 @@ class Stage:
         self._send("RESULT", {"session-id": CONNECTED["session-id"]}, body)
 
     def leave(self) -> None:
-        """Break the connection, and answer no more."""
+        """Break the connection, and answer no longer."""
         self.answers = False
         self._socket.close(code=1011)
 

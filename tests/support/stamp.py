@@ -1,4 +1,4 @@
-"""A backend that reads who a frame belongs to out of its pixels, and answers that as face box.
+"""A backend that reads a frame's person from its pixels, and returns it as the face box.
 
 A frame mixed up anywhere between client and worker shows as a wrong box in the answer.
 """
@@ -36,31 +36,31 @@ SIZE = 200
 DIE = 0xDEAD
 """A person number that kills the worker which reads it."""
 HANG = 0xBEEF
-"""A person number that keeps the worker which reads it for ever."""
+"""A person number that hangs the worker which reads it."""
 CAMERA_WIDTH = 640
 PEOPLE = 400
-"""Person numbers whose face box lies within a frame of 640x480."""
+"""Person numbers whose face box is inside a frame of 640x480."""
 
 
 def stamped_jpeg(
     person: int, number: int, width: int = 640, height: int = 480, *, shot: int | None = None
 ) -> bytes:
-    """A picture with two 16-bit numbers as black and white blocks.
+    """Return an image with two 16-bit numbers as black and white blocks.
 
-    Below them is noise, as from a sensor: no two calls give the same pixels, but those that name
+    Below them is noise, as from a sensor: no two calls give the same pixels, except those that name
     the same shot.
     """
     image = np.full((height, width, 3), 127, np.uint8)
     stamp(image, person, number)
     band = image[3 * BLOCK : 4 * BLOCK, :, :1]
-    noise = random.Random(shot).randbytes(band.size)  # no secret
+    noise = random.Random(shot).randbytes(band.size)  # not a secret
     image[3 * BLOCK : 4 * BLOCK] = np.frombuffer(noise, np.uint8).reshape(band.shape)
     data: bytes = simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR")
     return data
 
 
 def stamp(image: Image, person: int, number: int) -> None:
-    """Draw the two numbers over the upper left corner of a picture."""
+    """Draw the two numbers over the upper left corner of an image."""
     for row, value in enumerate((person, number)):
         for bit in range(BITS):
             shade = 255 if value >> bit & 1 else 0
@@ -68,7 +68,7 @@ def stamp(image: Image, person: int, number: int) -> None:
 
 
 def shown_jpeg(sent: bytes) -> bytes:
-    """What verdicts and videos show of a stamped picture that passed: its pixels at quality 95."""
+    """Return a passed stamped image as in verdicts and videos: its pixels at quality 95."""
     pixels = simplejpeg.decode_jpeg(sent, "BGR")
     data: bytes = simplejpeg.encode_jpeg(
         pixels, quality=95, colorspace="BGR", colorsubsampling="444"
@@ -77,9 +77,9 @@ def shown_jpeg(sent: bytes) -> bytes:
 
 
 def read_stamp(image: Image) -> tuple[int, int]:
-    """The two numbers of a stamped picture.
+    """Return the two numbers of a stamped image.
 
-    A browser whose answers come late sends pictures smaller than its camera's.
+    A browser with slow answers sends images smaller than its camera's.
     """
     scale = min(1.0, max(image.shape[:2]) / CAMERA_WIDTH)
     places = ((np.arange(BITS) + 0.5) * BLOCK * scale).astype(int)
@@ -143,13 +143,13 @@ class StampBackend:
 
 
 WRONG_ACTION = 0x100
-"""Added to a number: the head is turned and raised at once, which no action asks for."""
+"""Added to a number: the head is turned and raised at once, which is no prompted action."""
 OTHER_FACE = 0x200
 """Added to a number: the face of another person."""
 
 
 class ActingStampBackend(StampBackend):
-    """The same for plugins that look at pose and face: two bits of the number say what is shown."""
+    """A stamp backend for plugins that use pose and face: two bits of the number select them."""
 
     capabilities = Capabilities(passive_liveness=True, descriptor=True, name="acting stamp")
 
@@ -171,7 +171,7 @@ STRAIGHT, EYES_SHUT, LEFT, RIGHT, UP, DOWN = range(64, 70)
 
 
 class PosingStampBackend(StampBackend):
-    """The same for ActiveLiveness: the number says what the person does."""
+    """A stamp backend for ActiveLiveness: the number selects the person's action."""
 
     def head_pose(self, image: Image, face: Face) -> HeadPose:
         yaw = {LEFT: 30.0, RIGHT: -30.0}.get(self._number, 0.0)

@@ -1,4 +1,4 @@
-"""The sessions of a gateway with its end of a real session store, and clients that listen."""
+"""The sessions of a gateway with a real session store, and clients that listen."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.support.redis_server import RedisServer
 from tests.support.stamp import stamped_jpeg
 
 STORE_TIMEOUT = 0.4
-"""Of cells that notice outages."""
+"""Timeout in seconds of cells that must notice outages."""
 PATIENCE = 20.0
 """Timeout of all other cells, so that a busy machine is no outage; they have no grace period."""
 FRAME = stamped_jpeg(1, 1)
-"""Encoded once, since that takes longer than the rest; no worker reads it."""
+"""Encoded once, because that takes longer than the rest; no worker reads it."""
 RESULT = Codec.encode(Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [32]})
 
 
 class Listener:
-    """A client that is there, and notes what it hears."""
+    """A connected client that records what it receives."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -57,12 +57,12 @@ class Listener:
 
 
 class Cell:
-    """A gateway's sessions with its end of the store.
+    """A gateway's sessions with its connection to the store.
 
     Attributes:
         sessions: the sessions.
-        asked: what its aggregator was asked.
-        token: resume token of the last session that it began.
+        asked: requests to its aggregator.
+        token: resume token of the last session that it started.
     """
 
     def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
@@ -74,7 +74,7 @@ class Cell:
         self.token = ""
 
     def _forgotten(self, identity: str, token_digest: bytes) -> None:
-        """The aggregator remembers nothing."""
+        """Answer that the aggregator knows no session."""
         answer = Resumed(identity, token_digest)
         asyncio.get_running_loop().call_soon(self.sessions.receive, answer)
 
@@ -84,7 +84,7 @@ class Cell:
         return session, attached(session)
 
     async def resume(self, before: Session, token: str) -> tuple[Session, Listener]:
-        """Take a session over; tried again as clients do, since a busy machine is late."""
+        """Take over a session; retry like a client, because a busy machine is late."""
         deadline = time.monotonic() + 60
         while (session := await self.sessions.resume(before.id, token, "192.0.2.2")) is None:
             assert time.monotonic() < deadline
@@ -109,7 +109,7 @@ class Cell:
         )
 
     async def sweep_until(self, condition: Callable[[], bool]) -> None:
-        """Do the regular work until something is so."""
+        """Sweep until a condition holds."""
         deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline
@@ -136,7 +136,7 @@ async def cell(
     middlewares: dict[str, Any] | None = None,
     **limits: float,
 ) -> AsyncIterator[Cell]:
-    """The gateway of a cell; what its directory holds outlives it."""
+    """The gateway of a cell; the contents of its directory outlive it."""
     settings: dict[str, Any] = {
         "SESSION_STORE": {
             "connectionString": redis.url,

@@ -1,4 +1,4 @@
-"""Gateways' ends of one session store, with one session."""
+"""Gateways with one session store and one session."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from tests.support.waiting import until
 ID = "00" * 16
 TOKEN = "t" * 32
 TIMEOUT = 0.4
-"""Seconds, in tests of outages: they wait for it, and some of them for the grace period, too."""
+"""Seconds, in tests of outages, which wait for it; some wait for the grace period, too."""
 PATIENCE = 20.0
-"""Seconds, in all other tests: a busy machine is no outage. Their gateways have no grace period."""
+"""Seconds, in all other tests, so that a busy machine is no outage; they have no grace period."""
 
 
 def session(frames: int, term: int = 1, result: str | None = None) -> Session:
@@ -43,7 +43,7 @@ def session(frames: int, term: int = 1, result: str | None = None) -> Session:
 
 
 class Gateway:
-    """One gateway's end of the store, with at most one session."""
+    """One gateway's connection to the store, with at most one session."""
 
     def __init__(self, config: Config) -> None:
         self.session: Session | None = None
@@ -64,7 +64,7 @@ class Gateway:
         self.settled.append("lost")
 
     async def write(self, made: Session) -> str:
-        """Have a session written; what became of it."""
+        """Have a session written; return the result."""
         self.session = made
         self.settled.clear()
         self.store.mark_changed(made)
@@ -82,9 +82,9 @@ async def gateways(
     seconds: float = PATIENCE,
     grace_timeouts: float = 0,
 ) -> AsyncIterator[list[Gateway]]:
-    """Gateways of one installation; those of one name are of one cell.
+    """Gateways of one installation; those with the same name are of one cell.
 
-    ``seconds`` is the timeout of their store; its grace period has ``grace_timeouts`` of them.
+    ``seconds`` is the timeout of their store; its grace period is ``grace_timeouts`` times that.
     """
     with contextlib.closing(redis.client()) as client:
         client.flushall()
@@ -113,7 +113,7 @@ noticing_outages = functools.partial(gateways, seconds=TIMEOUT, grace_timeouts=G
 
 
 async def taken(gateway: Gateway) -> Stored:
-    """Take the session over; tried again as clients do, since a busy machine exceeds time-outs."""
+    """Take over the session; retry like a client, because a busy machine exceeds timeouts."""
     deadline = time.monotonic() + 60
     while (stored := await gateway.store.take(ID, digest(TOKEN))) is None:
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""The verifying programs of the integration guide, and tokens for them."""
+"""The example programs of the integration guide that verify tokens, and tokens for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def assert_refused(answer: subprocess.CompletedProcess[str], reason: str = "") -> None:
-    """The program said why; it did not crash, which would also give status 1."""
+    """Check that the program gave a reason; a crash would give status 1, too."""
     assert answer.returncode == 1
     (line, *_) = [line for line in answer.stderr.splitlines() if line.startswith("refused: ")]
     assert reason in line
@@ -39,7 +39,7 @@ def claims(**changed: Any) -> dict[str, Any]:
 
 
 def position(x: int, y: int, width: int, height: int) -> dict[str, Any]:
-    """A face in a frame of 640 x 480."""
+    """Return a face in a frame of 640 x 480."""
     return {
         "faceRect": {"x": x, "y": y, "width": width, "height": height},
         "frameRect": {"x": 0, "y": 0, "width": 640, "height": 480},

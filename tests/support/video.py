@@ -54,7 +54,7 @@ def slow(film):
 
 
 def status_of(number: int, last: int) -> dict[str, Any]:
-    """The answer to a frame: the last one passes."""
+    """Return the answer to a frame; the last one passes."""
     rect = {"x": 100 + number, "y": 80, "width": 200, "height": 240}
     return {
         "isOk": number == last,
@@ -64,7 +64,7 @@ def status_of(number: int, last: int) -> dict[str, Any]:
 
 
 def session_frames(count: int, *, pause: float = 0.2, person: int = 1) -> list[StoredFrame]:
-    """Frames of a session, at times that are a little uneven."""
+    """Return frames of a session, at slightly uneven times."""
     return [
         StoredFrame(
             number + 1,
@@ -77,7 +77,7 @@ def session_frames(count: int, *, pause: float = 0.2, person: int = 1) -> list[S
 
 
 def store(redis: Redis, session: str, frames: list[StoredFrame]) -> None:
-    """Write a session as VideoRedis does."""
+    """Write a session like VideoRedis."""
     for frame in frames:
         redis.xadd(frames_key(session), encode_frame(frame), id=frame.entry_id)  # type: ignore[arg-type]
     last = frames[-1].at if frames else START
@@ -86,7 +86,7 @@ def store(redis: Redis, session: str, frames: list[StoredFrame]) -> None:
 
 
 def enqueue(redis: Redis, session: str, task: str = "task.run", queue: str = "default") -> Job:
-    """Put a session's job into a queue as VideoRedis does."""
+    """Put a session's job into a queue like VideoRedis."""
     return Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(
         JOB_FUNCTION,
         kwargs={"session": session, "task": task},
@@ -124,7 +124,7 @@ class Workshop:
         return worker
 
     def horse(self, worker: subprocess.Popen[bytes]) -> int | None:
-        """Process id of the job that a worker has in work."""
+        """Return the process id of the job that a worker is running."""
         with contextlib.suppress(OSError):
             children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text()
             for pid in map(int, children.split()):
@@ -133,11 +133,11 @@ class Workshop:
         return None
 
     def finished(self) -> set[str]:
-        """Sessions whose video and side file are there."""
+        """Return sessions whose video and side file exist."""
         return {file.stem for file in self.videos.glob("*.json")}
 
     def ran(self) -> list[str]:
-        """Sessions for which the task ran, in order."""
+        """Return sessions for which the task ran, in order."""
         log = self.folder / "ran"
         return log.read_text().split() if log.exists() else []
 
@@ -153,7 +153,7 @@ class Workshop:
         )
 
     def summary(self, session: str) -> dict[str, Any]:
-        """A session's side file."""
+        """Return a session's side file."""
         summary: dict[str, Any] = json.loads((self.videos / f"{session}.json").read_text())
         return summary
 
@@ -171,7 +171,7 @@ class Workshop:
 
 @contextlib.contextmanager
 def workshop(folder: Path, redis_url: str, settings: str = "") -> Iterator[Workshop]:
-    """Set up a folder for workers; those that were started end with the block."""
+    """Set up a folder for workers; started workers end with the block."""
     (folder / "task.py").write_text(TASK)
     (folder / "log").touch()
     (folder / "video.toml").write_text(

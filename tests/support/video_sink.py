@@ -1,4 +1,4 @@
-"""VideoRedis as tests use it, and what it left in Redis."""
+"""VideoRedis for tests, and its data in Redis."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plugin(
     clock: Clock = SYSTEM,
     **args: Any,
 ) -> Iterator[VideoRedis]:
-    """The plugin, which tries Redis again at once."""
+    """Return the plugin, which retries Redis at once."""
     section = VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(video_redis, "RETRY_SECONDS", 0.01)
@@ -46,14 +46,14 @@ def plugin(
 
 
 def play(sink: VideoRedis, number: int, *, accepted: bool = True) -> None:
-    """A whole session, as the writer reports it."""
+    """Deliver a whole session as the writer reports it."""
     for seq in range(1, FRAMES + 1):
         sink.write(judged(number, seq))
     sink.write(ended(number, FRAMES, accepted=accepted))
 
 
 def deliver(sink: VideoRedis) -> None:
-    """Rest until the spool is empty."""
+    """Run maintenance until the spool is empty."""
     deadline = time.monotonic() + 60
     while sink.waiting:
         assert time.monotonic() < deadline, "the spool is not delivered"
@@ -62,7 +62,7 @@ def deliver(sink: VideoRedis) -> None:
 
 
 def stored(client: Redis, number: int) -> list[int]:
-    """Numbers of a session's frames in Redis."""
+    """Return the numbers of a session's frames in Redis."""
     return [frame.seq for frame in video_store.read_frames(client, info(number).session)]
 
 

@@ -15,7 +15,7 @@ HOST = "pass.example:8321"
 
 
 def headers_of(*fields: tuple[str, str], **more: str) -> Headers:
-    """Headers; underscores in the names of keywords stand for hyphens."""
+    """Return headers; underscores in the names of keywords stand for hyphens."""
     headers = Headers()
     for name, value in [*fields, *more.items()]:
         headers[name.replace("_", "-")] = value
@@ -30,7 +30,7 @@ def visit(
     trusted: tuple[str, ...] = (),
     **more: str,
 ) -> Visit:
-    """A request to ``HOST``, unless other Host lines are given."""
+    """Return a request to ``HOST``, unless other Host lines are given."""
     if not any(name == "Host" for name, _ in fields) and "Host" not in more:
         more["Host"] = HOST
     connection: Any = SimpleNamespace(

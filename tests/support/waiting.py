@@ -1,4 +1,4 @@
-"""Waiting for what will become true: how long it takes says more of the machine than the code."""
+"""Waiting for a condition; how long it takes depends more on the machine than on the code."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 SECONDS = 60.0
-"""Longest wait; a machine that is busy with other things may take most of it."""
+"""Longest wait in seconds; a busy machine may need most of it."""
 
 
 def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Wait until something is true."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -19,7 +19,7 @@ def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
 
 
 async def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Wait likewise while the loop turns."""
+    """Wait until a condition holds, without blocking the event loop."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"

@@ -1,7 +1,7 @@
-"""A runtime for MLServer that runs an ONNX file; it lives in MLServer's own environment.
+"""A runtime for MLServer that runs an ONNX file; it runs in MLServer's own environment.
 
 ``DELAY_FILE`` names a file with the seconds to wait before each answer, ``SPOIL_FILE`` one whose
-presence turns every answer into NaN: so a test makes a slow or a broken server.
+presence turns every answer into NaN; with them a test makes a slow or a broken server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor
 
 
 def asked_delay() -> float:
-    """Seconds to wait before an answer."""
+    """Return the seconds to wait before an answer."""
     file = Path(os.environ["DELAY_FILE"])
     return float(file.read_text()) if file.exists() else 0.0
 
