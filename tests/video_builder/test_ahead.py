@@ -1,4 +1,4 @@
-"""Prepared items and errors arrive in order; leaving early leaves no thread."""
+"""Items prepared ahead and errors arrive in order; leaving early leaves no thread."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def test_items_come_in_order() -> None:
         assert list(items) == list(range(100))
 
 
-def test_no_more_than_asked_is_prepared() -> None:
-    """Those in the queue, and the one that the thread holds."""
+def test_no_more_items_than_requested_are_prepared() -> None:
+    """They are those in the queue, and the one that the thread holds."""
     prepared: list[int] = []
     with Ahead((prepared.append(n) or n for n in itertools.count()), 2) as items:  # type: ignore[func-returns-value]
         for item in itertools.islice(items, 20):
             assert len(prepared) <= item + 1 + 2 + 1
 
 
-def test_an_error_comes_in_its_place() -> None:
+def test_an_error_is_raised_in_order() -> None:
     """The items before it are not lost."""
 
     def failing() -> Iterator[int]:
@@ -39,7 +39,7 @@ def test_an_error_comes_in_its_place() -> None:
 
 
 def test_leaving_early_ends_the_thread() -> None:
-    """Even if it waits for room."""
+    """Even if it waits for space in the queue."""
     with Ahead(itertools.count(), 2) as items:
         next(iter(items))
     assert not any(thread.name == "ahead" for thread in threading.enumerate())

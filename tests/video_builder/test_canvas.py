@@ -24,7 +24,7 @@ def test_a_video_has_even_sides(size: Size, expected: Size) -> None:
     assert even(size) == expected
 
 
-def test_a_frame_of_the_right_size_is_not_touched() -> None:
+def test_a_frame_of_the_right_size_is_returned_unchanged() -> None:
     """It is not copied."""
     image = white((640, 480))
     assert letterbox(image, (640, 480)) is image

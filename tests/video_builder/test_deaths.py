@@ -26,7 +26,7 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def frozen(shop: Workshop, worker: subprocess.Popen[bytes]) -> int:
-    """Stop a worker's job half-way, so that it can be killed; return its process id."""
+    """Suspend a worker's job half-way, so that it can be killed; return its process id."""
     while True:
         wait_for(lambda: shop.horse(worker))
         if (horse := shop.horse(worker)) is not None:
@@ -36,7 +36,7 @@ def frozen(shop: Workshop, worker: subprocess.Popen[bytes]) -> int:
                     return horse
 
 
-def test_twenty_videos_whichever_process_is_killed(tmp_path: Path) -> None:
+def test_twenty_videos_survive_killed_processes(tmp_path: Path) -> None:
     """A worker and then a job's process are killed: 20 valid videos, no unfinished files."""
     with running_redis() as redis, workshop(tmp_path, redis.url, 'VIDEO.codec = "H264"') as shop:
         for session in SESSIONS:
@@ -60,8 +60,11 @@ def test_twenty_videos_whichever_process_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loses_data", [False, True])
-def test_redis_dies_in_the_middle(tmp_path: Path, *, loses_data: bool) -> None:
-    """With its data the job continues; without, the frames are lost. No unfinished files."""
+def test_a_job_survives_the_death_of_redis(tmp_path: Path, *, loses_data: bool) -> None:
+    """With its data the job continues; without, the frames are lost.
+
+    No unfinished files are left.
+    """
     with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
         worker = shop.start()
         store(redis.client(), "struck", session_frames(150))
@@ -109,10 +112,10 @@ def test_a_lost_redis_leaves_nothing_behind(tmp_path: Path) -> None:
         assert threads(worker) == usual
 
 
-def test_the_watcher_hears_of_the_wait_for_redis(
+def test_the_watchdog_is_notified_during_the_wait_for_redis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The watchdog does not kill a worker that waits for Redis."""
+    """It does not kill a worker that waits for Redis."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watcher,
         workshop(tmp_path, "redis://127.0.0.1:9") as shop,
@@ -125,8 +128,8 @@ def test_the_watcher_hears_of_the_wait_for_redis(
         assert watcher.recv(100) == b"WATCHDOG=1"
 
 
-def test_a_redis_that_is_away_longer_is_waited_for(tmp_path: Path) -> None:
-    """A worker without Redis waits, and continues as soon as it is back."""
+def test_a_worker_waits_for_a_long_outage_of_redis(tmp_path: Path) -> None:
+    """It continues as soon as Redis is back."""
     with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
         worker = shop.start()
         wait_for(lambda: "ready" in (tmp_path / "log").read_text())

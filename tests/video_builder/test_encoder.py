@@ -14,7 +14,7 @@ from video_builder.encoder import Encoder, planes
 
 SIZE = (64, 48)
 MILLISECONDS = 200
-"""How long each picture is shown."""
+"""Milliseconds for which each image is shown."""
 
 
 def encoded(path: Path, pictures: int, **keys: Any) -> list[tuple[int, int]]:
@@ -50,7 +50,7 @@ def test_every_length_can_be_played(tmp_path: Path, codec: str, pictures: int) -
 
 @pytest.mark.parametrize("pictures", [1, 2])
 def test_short_h265_videos_never_fail(tmp_path: Path, pictures: int) -> None:
-    """The decoding times of a video too short for B pictures are the display times, every time.
+    """If a video is too short for B pictures, the decoding times are always the display times.
 
     x265 leaves them to chance, so one run proves nothing.
     """

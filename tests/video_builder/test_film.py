@@ -59,7 +59,7 @@ def test_a_second_run_makes_the_same_files(tmp_path: Path, codec: str) -> None:
     assert second == first
 
 
-def test_pictures_are_shown_as_they_were_judged(tmp_path: Path) -> None:
+def test_images_are_shown_as_judged(tmp_path: Path) -> None:
     """Each is rotated as its record says, so a video of a rotated camera is upright."""
     turns: list[Rotation] = [90, 270, 0]
     stored = [
@@ -74,10 +74,10 @@ def test_pictures_are_shown_as_they_were_judged(tmp_path: Path) -> None:
     as_stored = np.rot90(shown[0], 1), np.rot90(shown[1], -1)
     assert [read_stamp(image) for image in as_stored] == [(1, 0), (1, 1)]
     assert shown[2].shape == (640, 480, 3)
-    assert (shown[2][:100] == 0).all()  # the one that is wide stands between black bars
+    assert (shown[2][:100] == 0).all()  # the wide one is between black bars
 
 
-def test_the_file_begins_with_its_index(tmp_path: Path) -> None:
+def test_the_file_starts_with_its_index(tmp_path: Path) -> None:
     """A browser can play it while it loads; no unfinished file is left."""
     film = made(tmp_path, session_frames(5))
     data = film.video.read_bytes()
@@ -108,7 +108,7 @@ def test_the_side_file_describes_each_frame(tmp_path: Path) -> None:
     assert side_file["video"]["frames"] == 5
 
 
-def test_a_poison_frame_is_left_out(tmp_path: Path) -> None:
+def test_an_invalid_frame_is_left_out(tmp_path: Path) -> None:
     """Noise, truncated, empty and too large frames are counted; the rest is encoded."""
     frames = session_frames(8)
     for place, data in enumerate([b"noise", stamped_jpeg(1, 2)[:4000], b"", stamped_jpeg(1, 2)]):
@@ -139,7 +139,7 @@ def test_sizes_may_change(tmp_path: Path, codec: str) -> None:
     assert probe(made(tmp_path, tiny, codec=codec).video).frames == 4
 
 
-def test_the_last_frames_only(tmp_path: Path) -> None:
+def test_only_the_last_frames_are_used(tmp_path: Path) -> None:
     """FramesLimit leaves out the first frames, even for the size."""
     frames = session_frames(6)
     frames[0] = replace(frames[0], frame=stamped_jpeg(1, 0, 800, 600))
@@ -169,7 +169,7 @@ def test_without_a_picture_there_is_no_video(tmp_path: Path, data: list[bytes]) 
     assert os.listdir(tmp_path) == []
 
 
-def test_frames_that_vanish_are_noticed(tmp_path: Path) -> None:
+def test_vanished_frames_are_an_error(tmp_path: Path) -> None:
     """Redis lost frames between the two readings: there is no video of the rest."""
     readings: Iterator[list[StoredFrame]] = iter([session_frames(6), session_frames(4)])
     with pytest.raises(FramesLostError, match="4 of the 6 frames"):
@@ -177,7 +177,7 @@ def test_frames_that_vanish_are_noticed(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_frames_that_come_late_are_left_for_another_time(tmp_path: Path) -> None:
+def test_frames_that_arrive_late_are_not_read(tmp_path: Path) -> None:
     """The second reading stops where the first one did."""
     readings: Iterator[list[StoredFrame]] = iter([session_frames(4), session_frames(6)])
     film = make("s1", None, lambda: next(readings), settings(tmp_path))

@@ -35,10 +35,10 @@ def client(port: int) -> Redis:
     return Redis(port=port, retry=Retry(NoBackoff(), 0))
 
 
-def test_a_task_that_ran_is_not_run_again_for_the_frames(
+def test_a_task_is_not_repeated_for_an_error_of_expiry(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The job succeeds; that the frames do not expire sooner is one line in the log."""
+    """The job succeeds; one log line says that the frames do not expire sooner."""
     file = tmp_path / "task.py"
     file.write_text(TASK.replace("PLACE", str(tmp_path)))
     video = {"directory": str(tmp_path), "preset": "ultrafast"}
@@ -57,7 +57,7 @@ def test_a_task_that_ran_is_not_run_again_for_the_frames(
 
 
 def test_frames_of_a_failed_job_are_kept_no_longer_than_retention_allows(tmp_path: Path) -> None:
-    """By how the session ended, from its end on; a refused one here has two hours left of three."""
+    """The time depends on the outcome and counts from the end: here two of three hours are left."""
     file = tmp_path / "task.py"
     file.write_text("def run(film): raise RuntimeError")
     config = {"VIDEO": {"directory": str(tmp_path)}, "RETENTION": {"refused": "3h"}}
@@ -78,8 +78,8 @@ def test_frames_of_a_failed_job_are_kept_no_longer_than_retention_allows(tmp_pat
             assert hours == pytest.approx(24 if accepted else 2, abs=0.01)
 
 
-def test_progress_that_cannot_be_reported_ends_no_job(caplog: pytest.LogCaptureFixture) -> None:
-    """One line for an outage, however long it lasts."""
+def test_unreported_progress_does_not_end_the_job(caplog: pytest.LogCaptureFixture) -> None:
+    """There is one line for an outage, however long it lasts."""
     clock = SettableClock()
     with client(free_port()) as redis:
         job = Job.create("nothing", connection=redis, serializer=JSONSerializer)

@@ -13,7 +13,7 @@ from video_builder import output
 from video_builder.errors import BusyError
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     """Until the block ends, only the unfinished file exists."""
     path = tmp_path / "a.mp4"
     with output.writing(path) as part:
@@ -23,8 +23,8 @@ def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
-def test_an_error_leaves_the_older_file(tmp_path: Path) -> None:
-    """The old file stays; the unfinished one is removed."""
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    """The unfinished one is removed."""
     path = tmp_path / "a.mp4"
     path.write_text("older")
     with pytest.raises(IsADirectoryError), output.writing(path) as part:
@@ -33,7 +33,7 @@ def test_an_error_leaves_the_older_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
-def test_two_cannot_write_the_same_file(tmp_path: Path) -> None:
+def test_two_writers_of_one_file_are_refused(tmp_path: Path) -> None:
     """The second one gets an error, and the first one is not affected."""
     path = tmp_path / "a.mp4"
     with output.writing(path) as part:
@@ -49,8 +49,8 @@ def _die_writing(path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_what_a_death_leaves_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
-    """A sweep removes only the files of dead processes."""
+def test_only_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    """Those of running ones stay."""
     dead = multiprocessing.get_context("spawn").Process(
         target=_die_writing, args=(tmp_path / "dead.mp4",)
     )
@@ -63,13 +63,13 @@ def test_what_a_death_leaves_is_swept_and_what_lives_is_not(tmp_path: Path) -> N
     assert os.listdir(tmp_path) == ["alive.mp4"]
 
 
-def test_what_cannot_be_swept_stays(tmp_path: Path) -> None:
-    """A worker starts in spite of files that it may not remove."""
+def test_files_that_cannot_be_removed_stay(tmp_path: Path) -> None:
+    """A worker starts in spite of them."""
     (tmp_path / ".others.mp4.part").mkdir()
     assert output.sweep(tmp_path) == 0
 
 
-def test_a_further_try_takes_the_name_of_the_dead_over(tmp_path: Path) -> None:
+def test_a_retry_reuses_the_name_of_a_dead_process(tmp_path: Path) -> None:
     """Nothing is left of the first attempt."""
     path = tmp_path / "a.mp4"
     output.part_of(path).write_text("half of a much longer text")

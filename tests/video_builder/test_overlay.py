@@ -40,12 +40,12 @@ def test_a_passed_frame_is_green() -> None:
 
 @given(errors=JSON, rect=JSON, ok=JSON)
 def test_no_status_stops_the_video(errors: Any, rect: Any, ok: Any) -> None:
-    """For any JSON."""
+    """This holds for any JSON."""
     status = {"isOk": ok, "errors": errors, "details": {"faceFramePosition": {"faceRect": rect}}}
     overlay.draw(np.zeros((48, 64, 3), np.uint8), 1, 0, status)
 
 
 @pytest.mark.parametrize("status", [{}, {"details": None}, {"details": {"faceFramePosition": 1}}])
 def test_without_a_face_there_is_no_box(status: dict[str, Any]) -> None:
-    """A frame without a face has none."""
+    """The frame has no face."""
     assert overlay.face_corners(status) is None

@@ -1,4 +1,4 @@
-"""Old videos are removed from the worker's folder, by how their session ended."""
+"""Old videos are removed from the worker's folder, by the outcome of their session."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def videos(folder: Path, clock: SettableClock, section: RetentionSection) -> Sto
 
 
 def fill(folder: Path, clock: SettableClock) -> None:
-    """Write videos with side files, one video without, and files that are none."""
+    """Write videos with side files, one video without, and other files."""
     for session, meta in METAS.items():
         (folder / f"{session}.mp4").write_bytes(b"video")
         with (folder / f"{session}.json").open("w") as file:
@@ -48,7 +48,7 @@ def fill(folder: Path, clock: SettableClock) -> None:
 
 
 def left(folder: Path) -> str:
-    """First letters of the sessions that have a file; each has both or none."""
+    """Return the first letters of the sessions that have a file; each has both or none."""
     mp4 = {file.name[0] for file in folder.glob("[a-e]*.mp4")}
     assert {file.name[0] for file in folder.glob("[a-e]*.json")} == mp4 - {"e"}
     return "".join(sorted(mp4))
@@ -57,7 +57,7 @@ def left(folder: Path) -> str:
 @pytest.mark.parametrize(
     ("hours", "stay"), [(0.9, "abcde"), (1.1, "abde"), (49, "ade"), (719, "ade"), (721, "")]
 )
-def test_videos_are_kept_by_outcome_and_age(tmp_path: Path, hours: float, stay: str) -> None:
+def test_videos_are_retained_by_outcome_and_age(tmp_path: Path, hours: float, stay: str) -> None:
     """With the docs' example: accepted 30 days, refused 2, left 1 hour, unknown the longest."""
     section = VideoConfig.model_validate(toml_example("operations.md", "[RETENTION]")).RETENTION
     clock = SettableClock()
@@ -80,7 +80,7 @@ def test_without_retention_videos_stay(tmp_path: Path, caplog: pytest.LogCapture
 
 
 def test_a_side_file_is_read_once(tmp_path: Path) -> None:
-    """A session's ending is remembered while its video stays."""
+    """A session's outcome is remembered while its video stays."""
     section = RetentionSection(accepted="30d", refused="2d", left="1h")
     clock = SettableClock()
     fill(tmp_path, clock)
@@ -96,7 +96,7 @@ def test_a_side_file_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_failing_disk_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The worker continues, looks once a minute, and removes when the disk works again."""
+    """The worker continues, looks once a minute, and removes videos when the disk works again."""
     clock, folder = SettableClock(), tmp_path / "videos"
     keeper = videos(folder, clock, RetentionSection(accepted="1h", refused="1h", left="1h"))
     for _ in range(3):

@@ -50,7 +50,7 @@ HOOKS: dict[type, set[str]] = {
         "stop_scheduler",
     },
 }
-"""What each class overrides."""
+"""The methods that each class overrides."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_rq_has_an_upper_bound() -> None:
 
 @pytest.mark.parametrize("adapted", HOOKS, ids=lambda kind: kind.__name__)
 def test_each_hook_exists_in_rq(adapted: type) -> None:
-    """The classes override what is listed here, and RQ has it, with the same parameters."""
+    """RQ has each listed method with the same parameters, and the classes override no others."""
     (base,) = adapted.__bases__
     overridden = {
         name for name in vars(adapted) if not name.startswith("__") and hasattr(base, name)
@@ -82,7 +82,7 @@ def test_each_hook_exists_in_rq(adapted: type) -> None:
 
 
 def test_only_the_adapter_derives_from_rq() -> None:
-    """No other module of the video worker imports what it would override."""
+    """No other module of the video worker imports classes that it would override."""
     found = [
         f"{file.name}: {base}"
         for file in PACKAGE.glob("*.py")
@@ -155,9 +155,9 @@ say("stopped", worker.was_stopped, worker.horse_pid)
 
 
 def test_rq_calls_the_hooks_while_it_works(server: RedisServer) -> None:
-    """A worker that is ready and beats takes a job of the second queue, with its limits.
+    """A ready worker with heartbeats takes a job of the second queue, with its limits.
 
-    The job names a callback that nothing imports. It stands in the second list until it begins. A
+    The job names a callback that nothing imports. It is in the second list until it starts. A
     worker whose key is lost registers again, and one that is asked to stop knows it.
     """
     with server.client() as redis:
@@ -181,7 +181,10 @@ def test_rq_calls_the_hooks_while_it_works(server: RedisServer) -> None:
 
 
 def test_a_job_of_several_queues_is_moved(server: RedisServer) -> None:
-    """RQ alone pops it: the reason for the override. Without a job the wait ends as RQ's does."""
+    """RQ alone pops it, which is the reason for the override.
+
+    Without a job the wait ends as RQ's does.
+    """
     with server.client() as redis:
         mine = [AdaptedQueue(name, connection=redis) for name in ("moved-1", "moved-2")]
         theirs = [Queue(name, connection=redis) for name in ("popped-1", "popped-2")]
@@ -197,7 +200,7 @@ def test_a_job_of_several_queues_is_moved(server: RedisServer) -> None:
         assert AdaptedQueue.dequeue_any(mine, None, redis) is None
 
 
-def test_the_lock_for_tidying_up_expires_soon(server: RedisServer) -> None:
+def test_the_lock_of_the_maintenance_expires_soon(server: RedisServer) -> None:
     """RQ's own method stores it under the same key, for longer."""
     with server.client() as redis:
         queue = AdaptedQueue("tidy", connection=redis)
@@ -208,7 +211,7 @@ def test_the_lock_for_tidying_up_expires_soon(server: RedisServer) -> None:
         assert Queue("tidy", connection=redis).acquire_maintenance_lock()
 
 
-def test_tries_are_forgotten_in_redis_too(server: RedisServer) -> None:
+def test_attempts_are_removed_from_redis(server: RedisServer) -> None:
     """RQ reads them from the job's hash."""
     with server.client() as redis:
         job = AdaptedJob.create("any.name", connection=redis)

@@ -16,8 +16,8 @@ def shown(times: list[float], *, fps: float = 0.0, max_gap: float = 60.0) -> lis
     return [timeline.show(at) for at in times]
 
 
-def test_real_times_are_kept_from_the_first_frame_on() -> None:
-    """Milliseconds after the first frame."""
+def test_times_count_from_the_first_frame() -> None:
+    """The unit is milliseconds."""
     assert shown([1e9, 1e9 + 0.2, 1e9 + 0.5, 1e9 + 30]) == [0, 200, 500, 30_000]
 
 
@@ -37,7 +37,7 @@ def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
 
 
 @given(st.lists(st.floats()), st.sampled_from([0.0, 0.1, 120.0]))
-def test_whatever_the_times_the_video_moves_forward(times: list[float], fps: float) -> None:
+def test_times_of_the_video_always_increase(times: list[float], fps: float) -> None:
     """NaN, infinities and steps: strictly increasing, without a pause over the limit."""
     moments = shown(times, fps=fps, max_gap=60.0)
     steps = [later - earlier for earlier, later in pairwise(moments)]
@@ -48,7 +48,7 @@ def test_whatever_the_times_the_video_moves_forward(times: list[float], fps: flo
 
 
 def test_a_frame_lasts_until_the_next() -> None:
-    """The last lasts as long as the one before it."""
+    """The last one lasts as long as the previous one."""
     assert list(with_durations([(0, "a"), (200, "b"), (700, "c")])) == [
         (0, 200, "a"),
         (200, 500, "b"),
@@ -56,6 +56,6 @@ def test_a_frame_lasts_until_the_next() -> None:
     ]
 
 
-def test_a_frame_alone_lasts_a_second() -> None:
+def test_a_single_frame_lasts_a_second() -> None:
     """There is no other frame to derive it from."""
     assert list(with_durations([(0, "a")])) == [(0, ALONE, "a")]

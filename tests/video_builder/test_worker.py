@@ -1,4 +1,4 @@
-"""Workers as users run them, on a real Redis: no job is lost, and nothing foreign is run."""
+"""Workers on a real Redis: no job is lost, and no foreign code is run."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def ended(redis: RedisServer, job: Job) -> bool:
         (JOB_FUNCTION, {"session": "x", "task": "task.run", "path": "pwned"}),
     ],
 )
-def test_nothing_foreign_is_run(
+def test_no_foreign_code_is_run(
     redis: RedisServer, shop: Workshop, function: str, arguments: dict[str, object]
 ) -> None:
     """A client that writes to Redis can only choose among the user's own tasks."""
@@ -160,7 +160,7 @@ class Bomb:
         return os.mkdir, ("pwned",)
 
 
-def test_a_pickle_is_not_opened(redis: RedisServer, shop: Workshop) -> None:
+def test_a_pickle_is_not_loaded(redis: RedisServer, shop: Workshop) -> None:
     """Job data that would run code when unpickled is just an error."""
     job = enqueue(redis.client(), "pickled")
     wait_for(lambda: ended(redis, job))
@@ -233,7 +233,7 @@ def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Si
         ("REDIS__CONNECTIONSTRING", "redis://nobody:wrong@{}", "Redis refuses this worker"),
     ],
 )
-def test_a_fault_at_the_start_is_one_line(
+def test_an_error_at_start_up_is_one_line(
     redis: RedisServer, shop: Workshop, key: str, value: str, fault: str
 ) -> None:
     """The worker does not start, and says what to correct."""
@@ -253,7 +253,7 @@ def test_a_task_file_that_cannot_run_is_reported(shop: Workshop) -> None:
     assert "No module named 'nonsense'" in ran.stderr
 
 
-def test_the_example_task_comes_with_the_program(shop: Workshop) -> None:
+def test_the_example_task_is_in_the_package(shop: Workshop) -> None:
     """Installations without sources have the same file."""
     example = ROOT / "config" / "lunapassvideo.task.py"
     assert shop.lunapass("task").stdout == example.read_text(), "run: make docs-config"
