@@ -58,9 +58,11 @@ def exceeded(gates: Sequence[RateBound], rates: Mapping[str, float | None]) -> l
 
 
 def named_rates(summary: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the rates of a result of ``summarise`` or ``summarise_sessions`` by name."""
+    """Return the rates of an evaluation by name; of simulated sessions as they are configured."""
     if "sessions" in summary:
         return dict(_of_sessions(summary))
+    if "settings" in summary:
+        return dict(_of_setting(next(row for row in summary["settings"] if row["now"])))
     served = {f"{SERVED}{name}": rate for name, rate in _of_frames(summary["served"])}
     return {**dict(_of_frames(summary)), **served}
 
@@ -82,3 +84,12 @@ def _of_sessions(summary: Mapping[str, Any]) -> Iterator[tuple[str, float | None
     yield "halfTotalError", summary["halfTotalError"]
     for species, group in summary["attacks"].items():
         yield f"apcer.{species}", group["apcer"]["rate"]
+
+
+def _of_setting(row: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+    yield "bpcer", row["bpcer"]["rate"]
+    yield "apcer", row["apcerMax"]["rate"]
+    yield "allAttacks", row["allAttacks"]["rate"]
+    yield "halfTotalError", row["halfTotalError"]
+    for species, rate in row["apcer"].items():
+        yield f"apcer.{species}", rate["rate"]

@@ -83,7 +83,20 @@ def _gates(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -
     "--fps",
     type=click.FloatRange(min=0.1, max=100),
     default=5.0,
-    help="With --sessions: frames per second of folders of images.",
+    help="Frames per second: with --sessions of folders of images, with --simulate of sessions.",
+)
+@click.option(
+    "--simulate",
+    "simulated",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    help="Draw N sessions from the frames of each presentation, and compare settings on them.",
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(2, 1000),
+    default=20,
+    help="With --simulate: frames of a session.",
 )
 @click.option("--no-cache", is_flag=True, help="Neither read nor store estimates.")
 @click.option(
@@ -113,6 +126,8 @@ def command(
     group_column: str,
     whole_sessions: bool,
     fps: float,
+    simulated: int | None,
+    frames: int,
     no_cache: bool,
     toml_file: Path | None,
     gates: list[RateBound],
@@ -125,10 +140,31 @@ def command(
 
     With --sessions each folder of images and each video is one session. It is judged frame by frame
     by the plugins: those of the recommended configuration, or of the one that is given.
+
+    With --simulate sessions are drawn from frames, to choose AggregateLiveness and
+    livenessRefusals.
     """
     config = load(config_path)
     folder = None if no_cache else cache_folder
-    if whole_sessions:
+    if toml_file and not whole_sessions:
+        raise click.UsageError("--write needs --sessions")
+    if simulated:
+        if whole_sessions or unit == "frame" or development or group_column:
+            raise click.UsageError(
+                "--simulate excludes --sessions, --unit frame, --development and --groups"
+            )
+        from lunapass.simulated_evaluation import evaluate_simulated
+
+        found = evaluate_simulated(
+            source,
+            config,
+            sessions=simulated,
+            frames=frames,
+            fps=fps,
+            every=every,
+            cache_folder=folder,
+        )
+    elif whole_sessions:
         if unit == "frame" or development:
             raise click.UsageError("--sessions excludes --unit frame and --development")
         from lunapass.session_evaluation import evaluate_sessions
@@ -143,8 +179,6 @@ def command(
             group_column=group_column,
         )
     else:
-        if toml_file:
-            raise click.UsageError("--write needs --sessions")
         from lunapass.frame_evaluation import evaluate_frames
 
         found = evaluate_frames(
