@@ -112,7 +112,7 @@ def test_presentations_of_one_report_only_are_counted(report: Write) -> None:
 def test_incompatible_reports_are_refused(report: Write) -> None:
     """They are of another kind or set, or have another label."""
     one = report("a", frames(0.8))
-    with pytest.raises(ResourceError, match="of sessions or frames"):
+    with pytest.raises(ResourceError, match="of sessions, or of frames"):
         compare_reports(one, report("b", sessions(SessionOutcome.ASKED)))
     moved = json.loads(json.dumps(frames(0.8)).replace('"path": "', '"path": "x/'))
     with pytest.raises(ResourceError, match="no presentation in common"):
