@@ -113,7 +113,7 @@ ALL: dict[str, dict[str, Any] | None] = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_repeated_picture_counts_once(name: str) -> None:
-    """However often it is sent between failing frames, plugins that count frames count it once."""
+    """Plugins that count frames count it once, however often it is sent between failing frames."""
     face = b"\0\0\x80\x3f"
     config = plugin_config({"AggregateLiveness": {"framesCount": 3}, name: ALL[name]})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))

@@ -92,7 +92,7 @@ async def test_a_person_who_obeys_passes_five_actions(
 
 
 async def test_a_still_person_fails(models_directory: Path, person: Person) -> None:
-    """Each frame passes every check, but no action is done, and the session ends with code 60."""
+    """Each frame passes every check, but no action is done, so the session ends with code 60."""
     with serving(models_directory, 3) as hasty:
         prompts, result = await play(hasty, person, obeys=False)
     assert len(prompts) == 1

@@ -122,10 +122,7 @@ async def test_success_does_not_reset_the_count(service: Service) -> None:
 
 
 async def test_leaving_early_does_not_evade_the_limit(service: Service) -> None:
-    """After a frame with low liveness the session counts, with or without DISCONNECT.
-
-    Before, it does not.
-    """
+    """A session counts from its first frame with low liveness, with or without DISCONNECT."""
     address = "192.0.2.30"
     for _ in range(2 * LIMIT):
         assert await can_start(service, address)

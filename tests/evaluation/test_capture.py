@@ -91,7 +91,7 @@ def test_a_stopped_capture_continues(record: Record, tmp_path: Path) -> None:
 
 
 def test_a_step_can_be_skipped(record: Record, tmp_path: Path) -> None:
-    """For example, if there is no tablet for it."""
+    """For example, there may be no tablet for it."""
     record({3: " S"})
     assert ("print in a hand", "anna") not in labels(tmp_path / "set")
     assert len(labels(tmp_path / "set")) == 4

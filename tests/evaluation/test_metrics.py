@@ -191,7 +191,7 @@ def test_intervals_at_a_bound_agree_with_the_point(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_interval_at_a_bound_with_one_subject() -> None:
-    """Nor without attacks."""
+    """There is none without attacks either."""
     assert at_apcer_intervals({"print": PRINT}, LIVE, {"": "aaaa", "print": "abcd"}, [0.1]) == [
         None
     ]

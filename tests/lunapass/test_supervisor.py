@@ -110,7 +110,7 @@ async def test_a_stop_does_not_wait_for_the_start(
 async def test_a_cancelled_start_leaves_no_role(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For example, Ctrl-C in a program that starts the service, such as the demonstration."""
+    """The start may be cancelled by Ctrl-C in a program such as the demonstration."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     starting = asyncio.create_task(supervisor.start())
     await all_spawned(supervisor)
@@ -209,8 +209,8 @@ async def test_a_role_that_cannot_start_is_reported_with_its_status(
         await supervisor.start()
 
 
-async def test_the_number_of_workers_is_handed_to_every_role(tmp_path: Path) -> None:
-    """However it was determined, the gateway's slots and the workers match."""
+async def test_every_role_gets_the_number_of_workers(tmp_path: Path) -> None:
+    """The gateway's slots and the workers match, however the number was determined."""
     supervisor = make(tmp_path)
     try:
         assert supervisor._source.config.WORKERS.count == 0

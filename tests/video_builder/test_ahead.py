@@ -39,7 +39,7 @@ def test_an_error_is_raised_in_order() -> None:
 
 
 def test_leaving_early_ends_the_thread() -> None:
-    """Even if it waits for space in the queue."""
+    """The thread may be waiting for space in the queue."""
     with Ahead(itertools.count(), 2) as items:
         next(iter(items))
     assert not any(thread.name == "ahead" for thread in threading.enumerate())

@@ -87,7 +87,7 @@ def test_the_label_of_a_virtual_camera_is_enough(label: str) -> None:
     [{}, [], "x", {"camera": []}, {"camera": {"label": 5, "frameRate": "30"}}, {"camera": None}],
 )
 def test_a_client_without_a_description_is_no_evidence(client: object) -> None:
-    """Nor is a nonsensical description."""
+    """A nonsensical description is no evidence either."""
     outcome, found = watch([picture(n) for n in range(60)], client=client, fps=60)
     assert not outcome.final
     assert found["evidence"] == {}

@@ -250,7 +250,7 @@ def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
 
 
 def test_the_oldest_folders_are_removed_over_the_size_limit(tmp_path: Path) -> None:
-    """As few as needed, counted in bytes, including those written before there was a limit."""
+    """As few as needed are removed; folders from before there was a limit count, too."""
     logger = sink(tmp_path)
     for number in range(1, 9):
         play(logger, number)
@@ -292,7 +292,7 @@ def test_without_limits_nothing_is_removed(tmp_path: Path) -> None:
 def test_old_folders_are_removed_periodically(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At start-up, and at intervals afterwards."""
+    """The removal runs at start-up and at intervals afterwards."""
     play(sink(tmp_path), 1)
     aged(tmp_path, 1, 0, 0)
     logger = sink(tmp_path, age=1)

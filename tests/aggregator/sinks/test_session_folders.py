@@ -65,7 +65,7 @@ def test_the_size_limit_holds_after_every_write(tmp_path: Path) -> None:
 
 
 def test_refused_sessions_are_removed_first(tmp_path: Path) -> None:
-    """However many follow an accepted one. Only then is the oldest accepted session removed."""
+    """The oldest accepted session is removed only if there is no refused one."""
     logger = sink(tmp_path)
     play(logger, 1, accepted=True)
     play(logger, 2, accepted=True)
@@ -95,7 +95,7 @@ def test_running_sessions_do_not_displace_finished_ones(tmp_path: Path) -> None:
 
 
 def test_a_restarted_process_counts_existing_folders(tmp_path: Path) -> None:
-    """Even if the stored number of bytes was lost or never written."""
+    """It does so even if the stored number of bytes was lost or never written."""
     before = sink(tmp_path)
     for number in range(1, 7):
         play(before, number, accepted=True)

@@ -70,7 +70,7 @@ def test_an_unusable_folder_is_an_error_at_start_up(tmp_path: Path) -> None:
 def test_an_entry_that_cannot_be_read_temporarily_stays(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without free file descriptors, for example: one log line, and no entry is lost."""
+    """If file descriptors run out, for example, one line is logged and no entry is lost."""
     spool = Spool(tmp_path, 100)
     assert spool.append(b"1")
     (entry,) = tmp_path.rglob("*.entry")
@@ -85,7 +85,7 @@ def test_an_entry_that_cannot_be_read_temporarily_stays(
 
 
 def test_a_full_disk_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Not for each entry, but again for the first error after a recovery."""
+    """The line is not repeated for each entry, but for the first error after a recovery."""
     spool = Spool(tmp_path, 100)
     for _ in range(2):
         (tmp_path / "0").rename(tmp_path / "away")

@@ -50,7 +50,7 @@ def test_a_head_that_does_not_help_is_not_recommended(live: float, attacks: floa
 
 
 def test_a_head_that_refuses_people_is_not_recommended() -> None:
-    """Even if it refuses more attacks."""
+    """It may refuse more attacks nevertheless."""
     found = adaptation(0, -20)
     origin = found.file.origin
     worse = replace(found, file=_with(found, HeadErrors(origin.before.live + 0.1, {"print": 0.0})))

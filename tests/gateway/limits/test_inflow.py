@@ -83,7 +83,7 @@ def test_connections_of_an_address_share_its_rate() -> None:
 
 
 def test_memory_is_returned_to_the_system_after_large_frees() -> None:
-    """Not after small ones, and not twice within the pause."""
+    """It is not returned after small ones, nor twice within the pause."""
     held, given = HeldBytes(10**12), list[float]()
     memory = MemoryReturn(held, lambda: given.append(1))
     held.change(FIRST, 3 * RETURN_BYTES)
@@ -173,7 +173,10 @@ class Cell:
 
 
 async def test_an_unfinished_message_over_the_limit_is_refused() -> None:
-    """With session.full and 1013; its bytes are freed at once, and the rest is not read."""
+    """The client gets session.full and 1013.
+
+    The bytes are freed at once, and the rest is not read.
+    """
     cell = Cell(heldBytes=50_000)
     async with cell.client() as client:
         message = frame(2, bytes(90_000))
@@ -190,7 +193,7 @@ async def test_an_unfinished_message_over_the_limit_is_refused() -> None:
 
 
 async def test_an_unfinished_message_is_freed_when_its_connection_ends() -> None:
-    """Whatever ended it."""
+    """It does not matter what ended it."""
     cell = Cell(heldBytes=1_000_000)
     async with cell.client() as client:
         client.transport.write(frame(2, bytes(90_000))[:60_000])

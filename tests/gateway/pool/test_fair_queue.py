@@ -30,7 +30,7 @@ def order(queue: FairQueue) -> list[str]:
 
 
 def test_addresses_take_turns() -> None:
-    """However many sessions one address has queued, each address gets every third turn."""
+    """Each address gets every third turn, however many sessions one of them has queued."""
     queue = FairQueue()
     for number in range(60):
         queue.push(session(f"s{number}", "192.0.2.1"), 0.0)
@@ -62,7 +62,7 @@ def test_a_returning_address_waits_for_the_others() -> None:
 
 
 def test_a_session_is_queued_once() -> None:
-    """However often it is added."""
+    """Adding it again changes nothing."""
     queue, made = FairQueue(), session("a", "192.0.2.1")
     queue.push(made, 0.0)
     queue.push(made, 0.0)
@@ -70,7 +70,7 @@ def test_a_session_is_queued_once() -> None:
 
 
 def test_a_session_without_a_frame_has_no_place() -> None:
-    """Nor has its address; the others keep theirs."""
+    """Its address has no place either; the others keep theirs."""
     queue = FairQueue()
     gone, left, other = (
         session("gone", "192.0.2.1"),

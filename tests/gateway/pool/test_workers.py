@@ -74,7 +74,7 @@ async def test_a_step_of_the_wall_clock_loses_no_worker(step: float) -> None:
 
 
 async def test_a_worker_is_lost_once(workers: Workers) -> None:
-    """However often it is detected, and not if the worker has left."""
+    """A second detection is ignored, and so is one of a worker that has left."""
     lost, leaving = link(workers, "a"), link(workers, "b")
     leaving.leaving = True
     assert workers.remove(lost, "gone")

@@ -136,7 +136,7 @@ def test_the_wait_for_the_store_is_not_a_wait_for_the_aggregator() -> None:
 
 
 def test_images_are_rotated_as_configured() -> None:
-    """From the header on; a reloaded configuration applies from the next frame."""
+    """The rotation applies from the header on; a reload applies from the next frame."""
     frames = quiet_frames(Config(CHECKS=ChecksSection(rotate=90)))
     made = session()
     frames.accept(made, stamped_jpeg(1, 1))

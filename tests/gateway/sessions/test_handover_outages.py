@@ -27,7 +27,7 @@ def redis() -> Iterator[RedisServer]:
 async def test_an_optional_store_delays_answers_briefly(
     redis: RedisServer, tmp_path: Path, hangs: bool
 ) -> None:
-    """By its timeout and one sweep; once it is known to be down, not at all."""
+    """The delay is its timeout and one sweep; once the store is known to be down, there is none."""
     async with (
         cells(redis, tmp_path, required=False, notices_outages=True) as (first, _),
         contextlib.AsyncExitStack() as end,
@@ -69,7 +69,7 @@ async def test_after_an_outage_the_delivered_verdict_is_stored_first(
 
 
 async def test_a_required_store_delays_the_verdict(redis: RedisServer, tmp_path: Path) -> None:
-    """For as long as Redis is away, within the time in which a session may be resumed."""
+    """It waits as long as Redis is away, within the time in which a session may be resumed."""
     async with cells(redis, tmp_path, required=True, notices_outages=True) as (first, _):
         session, client = first.begin()
         redis.kill()

@@ -66,7 +66,7 @@ def test_many_sessions_cannot_fill_log_or_memory() -> None:
 
 
 def test_every_refusal_is_counted() -> None:
-    """By its code, whether or not it is logged."""
+    """It is counted by its code, whether or not it is logged."""
     counter = metrics.FRAMES_REFUSED.labels("frame.empty")
     before = counter.value
     frame_log = RefusedFrameLog()

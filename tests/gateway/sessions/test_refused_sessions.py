@@ -72,7 +72,7 @@ class Addresses:
 
 
 async def test_at_the_limit_an_address_must_wait(clock: SettableClock) -> None:
-    """Not earlier, no other address, and no longer than the wait."""
+    """It need not wait before or afterwards, and no other address must."""
     addresses = Addresses(3, clock)
     addresses.refuse(1, 2)
     assert await addresses.pause() == 0
@@ -97,7 +97,7 @@ async def test_a_client_is_told_when_to_try_again(clock: SettableClock) -> None:
 
 
 async def test_each_wait_is_twice_as_long(clock: SettableClock) -> None:
-    """Up to the hour for which a refused session counts."""
+    """The waits grow up to the hour for which a refused session counts."""
     addresses = Addresses(3, clock)
     addresses.refuse(1, 2)
     pauses = []
@@ -150,7 +150,7 @@ async def test_leaving_counts_as_an_attempt(clock: SettableClock, how: str) -> N
 
 
 async def test_a_session_counts_once(clock: SettableClock) -> None:
-    """However many of its frames are refused, and despite its end."""
+    """Further refused frames and its end do not count again."""
     addresses = Addresses(2, clock)
     one = session(1, outcome="refused")
     for _ in range(5):
@@ -326,7 +326,7 @@ class SlowStore:
 
 
 async def test_refusals_at_other_gateways_count_here(clock: SettableClock) -> None:
-    """For new and for running sessions; nothing is lost when the gateway shuts down."""
+    """They count for new and for running sessions; none is lost when the gateway shuts down."""
     store, ended = SlowStore(3), []
     refused = RefusedSessions(3, ended.append, store)
     with pytest.raises(ProtocolError, match="too many refused"):

@@ -44,7 +44,7 @@ async def gateways(redis: RedisServer) -> AsyncIterator[tuple[StoredRefusals, St
 
 
 async def test_gateways_count_together(redis: RedisServer) -> None:
-    """In one order, each session once, and accepted ones are refunded."""
+    """They share one order, count each session once, and refund accepted ones."""
     async with gateways(redis) as (first, second):
         assert await first.tally(CLIENT) == Tally()
         assert await first.charge(CLIENT, "a", LIMIT) == 0

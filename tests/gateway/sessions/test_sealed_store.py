@@ -35,7 +35,7 @@ async def test_a_take_over_gets_all_frames(redis: RedisServer, tmp_path: Path) -
 
 
 async def test_each_take_over_raises_the_term(redis: RedisServer, tmp_path: Path) -> None:
-    """Even one by the cell that had the session before: its earlier term is over."""
+    """One by the cell that had the session before does, too: its earlier term is over."""
     async with gateways(redis, tmp_path, "aba") as (before, other, again):
         assert await before.write(session(1)) == "stored"
         assert (await taken(other)).opened.term == 2

@@ -67,7 +67,7 @@ class Cell:
 
 
 async def test_a_frame_records_when_the_previous_answer_was_sent() -> None:
-    """In session time, so that the reaction to its prompt is the same in every replay."""
+    """The unit is session time, so the reaction to a prompt is the same in every replay."""
     clock = SettableClock()
     cell = Cell(clock)
     session = cell.begin()

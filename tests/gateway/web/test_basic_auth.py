@@ -150,7 +150,7 @@ def test_the_page_may_be_an_origin_an_address_or_a_domain(
 
 
 def test_the_right_page_still_needs_the_password() -> None:
-    """Both are checked; the page first."""
+    """Both are checked, the page first."""
     auth = password_only(origin=ORIGIN)
     assert status(auth, ("Origin", ORIGIN), RIGHT) == 0
     assert status(auth, ("Origin", ORIGIN)) == 401
@@ -158,7 +158,7 @@ def test_the_right_page_still_needs_the_password() -> None:
 
 
 def test_guessing_is_slowed_by_address() -> None:
-    """After some wrong attempts 429, even with the correct one.
+    """After some wrong attempts the answer is 429, even to the correct password.
 
     Other addresses are not affected.
     """

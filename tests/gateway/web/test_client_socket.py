@@ -197,7 +197,10 @@ MISSING = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
     ids=lambda value: ascii(value)[-40:],
 )
 async def test_a_request_gets_one_answer_and_no_log_line(wire: bytes, status: int) -> None:
-    """Whatever is wrong with it or follows it; a closed connection would count as a failed cell."""
+    """It may be invalid in any way, or be followed by anything.
+
+    A closed connection instead of an answer would count as a failed cell.
+    """
     with logged("websockets.server", logging.ERROR) as lines:
         answer = await answer_to(wire)
     assert answer.startswith(b"HTTP/1.1 %d " % status)

@@ -80,7 +80,7 @@ print(json.dumps([seen[0], all(seen[10:]), watch.exhausted]))
 
 
 def test_exhausted_descriptors_are_detected() -> None:
-    """Within a second, logged once a minute, and over when one is free again."""
+    """It takes at most a second, is logged once a minute, and ends when one is free again."""
     done = run(EXHAUST)
     assert json.loads(done.stdout) == [False, True, False]
     assert done.stderr.count("ERROR no file descriptor is left") == 2

@@ -61,7 +61,7 @@ def test_own_hosts(host: str) -> None:
     ],
 )
 def test_all_other_hosts_are_refused(host: str) -> None:
-    """However similar they are, and whatever they resolve to."""
+    """They may be similar, and resolve to any address."""
     assert not have(host)
 
 

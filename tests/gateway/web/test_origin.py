@@ -60,7 +60,7 @@ def test_own_and_listed_pages_may_connect(origins: list[str]) -> None:
 
 @pytest.mark.parametrize("origins", REFUSED, ids=ascii)
 def test_other_pages_may_not_connect(origins: list[str]) -> None:
-    """However similar they are."""
+    """They may be similar."""
     assert not may_connect(origins)
 
 

@@ -124,7 +124,7 @@ async def test_an_invalid_set_gives_no_key(
 async def test_known_keys_are_used_for_an_hour_of_an_outage(
     server: Server, clock: SettableClock
 ) -> None:
-    """Not forever, because a withdrawn key must become invalid."""
+    """A withdrawn key must become invalid, so they are not used forever."""
     keys = JwkSet(server.url, clock=clock)
     await keys.key_for(server.token("a"))
     server.status = 500

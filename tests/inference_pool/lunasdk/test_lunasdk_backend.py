@@ -230,7 +230,7 @@ def test_bindings_that_do_not_load_are_one_line(sdk: dict[str, Any]) -> None:
 
 
 def test_models_are_named_by_the_data(load: Callable[..., Any], sdk: dict[str, Any]) -> None:
-    """By names and sizes of its files, and by the signs of the angles."""
+    """The name has the names and sizes of its files, and the signs of the angles."""
     first = load().capabilities.models
     assert (len(first), load().capabilities.models) == (16, first)
     assert load(yawSign=-1).capabilities.models != first

@@ -78,7 +78,7 @@ def test_network_that_the_runtime_refuses(tmp_path, manifest, fill):
 
 
 def test_variant_is_preferred_on_the_cpu(tmp_path, manifest, fill, files):
-    """The variant is loaded where it is present and wanted, the original otherwise."""
+    """The variant is loaded if it exists and is wanted, the original otherwise."""
     fill(tmp_path)
     variant = tmp_path / "detector.prelu.onnx"
     variant.write_bytes(b"damaged")

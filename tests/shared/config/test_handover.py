@@ -39,7 +39,7 @@ def far_end(sender: PartSender) -> int:
 
 
 def test_the_newest_of_several_parts_is_used(sender: PartSender) -> None:
-    """At start-up, if a reload came before it, and on each reload."""
+    """A role uses it at start-up, if a reload came before, and on each reload."""
     sender.send(part(1))
     sender.send(part(2))
     with closing(PartSocket("worker", far_end(sender))) as source:

@@ -91,7 +91,7 @@ async def test_a_reload_of_the_supervisor_reads_the_key_file(
 
 
 async def test_a_gateway_started_by_hand_reads_the_key_file(file: Path) -> None:
-    """At start-up and on a reload."""
+    """It does so at start-up and on a reload."""
     source = WholeFile("gateway", file)
     assert await accepts(source.part.config, SECRET)
     assert not await accepts(source.part.config, f"file:{key_file(file)}")
@@ -143,7 +143,7 @@ async def test_an_unreadable_key_refuses_the_token(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_plugin_that_is_off_needs_no_key_file(file: Path) -> None:
-    """Neither for a start nor for the warnings about readable files."""
+    """Neither a start nor the warnings about readable files read it."""
     key_file(file).unlink()
     write(file, enabled=0)
     assert ConfigSource(file).secret_files == []

@@ -163,7 +163,7 @@ def test_without_a_session_store_no_key_is_derived() -> None:
 
 @given(configurations(), st.sampled_from(ROLES))
 def test_a_part_survives_a_round_trip(table: dict[str, Any], role: str) -> None:
-    """For any configuration: dates of user plugins, unusual characters, long numbers."""
+    """This includes dates of user plugins, unusual characters and long numbers."""
     table.get("LUNA_PASS", {}).pop("JWT", None)  # keys at random do not fit their algorithm
     part = Generation(Config.model_validate(table)).part(role)
     assert unpack(pack(part), role) == part
@@ -196,7 +196,7 @@ def test_another_roles_part_is_refused() -> None:
 
 
 def test_different_configurations_have_different_generation_names() -> None:
-    """Even if only a password differs; equal configurations have equal names."""
+    """They may differ in a password only; equal configurations have equal names."""
     one, same, other = full(), full(), full()
     auth = other.MIDDLEWARES.REQUEST.BasicAuth
     changed = auth.args.model_copy(update={"password": SecretStr("another password")})

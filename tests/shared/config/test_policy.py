@@ -85,7 +85,7 @@ def test_a_policy_is_one_sentence(
 def test_weak_requirements_cause_a_warning(
     plugins: dict[str, Any], backend: str, expected: list[str]
 ) -> None:
-    """One lucky frame, or frames of different people if faces are not compared."""
+    """They accept one lucky frame, or frames of different people because faces are not compared."""
     found = list(weaknesses(plugin_config(plugins, WORKERS={"backend": backend})))
     assert [any(text in str(finding) for finding in found) for text in expected] == [True] * len(
         expected
@@ -104,7 +104,7 @@ def test_weak_requirements_cause_a_warning(
     ],
 )
 def test_unlimited_attempts_cause_a_warning(sections: dict[str, Any], expected: list[str]) -> None:
-    """Within one session, or over many sessions."""
+    """They are unlimited within one session, or over many sessions."""
     found = weaknesses(plugin_config({"ActiveLiveness": None}, **sections))
     assert [finding.place for finding in found] == expected
 

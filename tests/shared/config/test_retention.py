@@ -38,7 +38,7 @@ def test_each_outcome_has_its_time() -> None:
 
 
 def test_without_a_time_there_is_no_limit() -> None:
-    """Neither if nothing is set, nor for an unknown outcome if one time is missing."""
+    """Nothing is set, or one time is missing and the outcome is unknown."""
     assert {KEEP_ALL.max_age(ending) for ending in SessionEnding} == {inf}
     section = RetentionSection(left="1h")
     assert section.max_age(SessionEnding.UNKNOWN) == section.max_age(SessionEnding.ACCEPTED) == inf

@@ -58,7 +58,7 @@ def test_jpeg_pixels_equal_those_of_pillow(name: str) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_larger_than_its_header_is_refused(orientation: int) -> None:
-    """No pixel is written outside the buffer, and no more memory is used.
+    """No pixel is written outside the buffer, and no further memory is used.
 
     The decoder may find another size than the header reader did.
     """

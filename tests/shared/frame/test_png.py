@@ -82,13 +82,13 @@ TRANSPARENT = {
 
 @pytest.mark.parametrize("name", OPAQUE)
 def test_opaque_pixels_equal_those_of_pillow(name: str) -> None:
-    """Every depth and colour type, with and without the option of transparency."""
+    """This includes every depth and colour type, with and without transparency."""
     data = OPAQUE[name]
     assert np.array_equal(decode(data, LimitsSection()), formats.by_pillow(data))
 
 
 def test_grey_of_16_bits_uses_the_upper_byte() -> None:
-    """Like the other depths; Pillow itself keeps 16 bits and clips at 255."""
+    """Other depths do the same; Pillow itself keeps 16 bits and clips at 255."""
     rows = noise(1, np.uint16)
     expected = np.frombuffer(rows, ">u2").reshape(HEIGHT, WIDTH) >> 8
     decoded = decode(made(16, 0, rows), LimitsSection())

@@ -54,7 +54,7 @@ def test_a_slot_out_of_range_is_refused(slab: Slab, slot: int) -> None:
 
 
 def test_the_holder_of_the_descriptor_cannot_write(slab: Slab) -> None:
-    """Neither by a mapping, a write, a new size nor a hole; its creator can."""
+    """A mapping, a write, a new size and a hole are all refused; the creator can write."""
     descriptor = slab.descriptor  # open for reading and writing
     with pytest.raises(PermissionError):
         mmap.mmap(descriptor, 0)
@@ -68,7 +68,7 @@ def test_the_holder_of_the_descriptor_cannot_write(slab: Slab) -> None:
 
 
 def test_a_process_that_opens_it_again_cannot_write(slab: Slab) -> None:
-    """Not even a process of the same user through /proc."""
+    """This includes a process of the same user that opens it through /proc."""
     again = os.open(f"/proc/self/fd/{slab.descriptor}", os.O_RDWR)
     with pytest.raises(PermissionError):
         mmap.mmap(again, 0)

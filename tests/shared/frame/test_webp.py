@@ -31,7 +31,7 @@ def encoded(channels: int = 3, alpha: int = 255, *, lossless: bool) -> bytes:
 @pytest.mark.parametrize("lossless", [False, True], ids=["lossy", "lossless"])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_opaque_pixels_equal_those_of_pillow(channels: int, lossless: bool) -> None:
-    """With and without an alpha channel."""
+    """The file may have an alpha channel or not."""
     data = encoded(channels, lossless=lossless)
     assert np.array_equal(decode(data, LIMITS), by_pillow(data))
 

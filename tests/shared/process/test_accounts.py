@@ -11,7 +11,7 @@ from shared.wire.messages import Account, decode, encode
 
 @pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
 def test_a_percentile_is_close_to_the_exact_one(share: float) -> None:
-    """At most a bucket's width (an eighth of an octave) too high, never too low."""
+    """It is at most a bucket's width (an eighth of an octave) too high, and never too low."""
     durations = np.random.default_rng(1).lognormal(-4, 1, 5000)
     histogram = Histogram()
     for duration in durations:

@@ -9,7 +9,7 @@ from tests.support.log import logged
 
 
 def test_an_outage_is_logged_when_it_starts_and_when_it_ends() -> None:
-    """Once each, however many uses fail or succeed."""
+    """Each line appears once, however many uses fail or succeed."""
     with logged("outages", logging.INFO) as lines:
         outage = Outage(logging.getLogger("outages"), "store: down", "store: back")
         for works in (True, False, False, True, True, False):

@@ -130,7 +130,7 @@ async def test_messages_of_an_intruder_are_dropped(
     kind: zmq.SocketType,
     intrude: object,
 ) -> None:
-    """With any mechanism and any wrong key; the right client is still served."""
+    """It may use any mechanism and any wrong key; the right client is still served."""
     assert callable(intrude)
     with zmq.Context.instance().socket(kind) as socket, dealer() as client:
         socket.setsockopt(zmq.LINGER, 0)
@@ -273,7 +273,7 @@ async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection) -> No
 
 
 async def test_no_socket_works_without_keys(tmp_path: Path) -> None:
-    """Not even a socket file: another process of this user could open it."""
+    """This includes socket files, which another process of this user could open."""
     config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path)))
     for line in LINES:
         with dealer() as client, pytest.raises(ConfigError, match=f"{line.client}Secret.*--part"):

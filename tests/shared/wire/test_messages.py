@@ -135,7 +135,7 @@ def test_wrong_fields_are_a_message_error(name: str, fields: list[object] | None
 
 @pytest.mark.parametrize("level", [b"\x91", b"\x81\x01"], ids=["lists", "maps"])
 def test_depth_is_a_message_error(level: bytes) -> None:
-    """Even in unknown fields, which the decoder only skips.
+    """This includes unknown fields, which the decoder only skips.
 
     Python 3.14 limits the stack in bytes, which fits some 100,000 levels.
     """

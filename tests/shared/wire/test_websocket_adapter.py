@@ -116,7 +116,7 @@ async def test_the_hooks_of_a_connection_run_in_order() -> None:
     [(UPGRADE, False), (UPGRADE.replace(b"13", b"99"), True), (b"refuse this", True)],
 )
 async def test_a_connection_knows_how_its_request_was_answered(wire: bytes, refused: bool) -> None:
-    """By an upgrade, by the library's refusal, or by the adapter's."""
+    """The answer is an upgrade, the library's refusal, or the adapter's."""
 
     class Refusing(Recorded):
         def on_bytes(self, data: bytes) -> None:
@@ -144,7 +144,7 @@ async def test_a_connection_knows_how_its_request_was_answered(wire: bytes, refu
 
 
 async def test_incomplete_frames_are_counted_and_discarded() -> None:
-    """At the server, which may discard them, and at both clients."""
+    """This applies to the server, which may discard them, and to both clients."""
     sent = asyncio.Event()
 
     async def handle(connection: ServerConnection) -> None:

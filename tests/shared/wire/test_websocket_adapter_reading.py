@@ -67,7 +67,7 @@ GOODBYE = frame(8, (1000).to_bytes(2, "big"))
 
 
 async def test_binary_messages_bypass_the_library() -> None:
-    """In pieces, several in one piece, and between other messages and control frames."""
+    """They arrive in pieces, several in one piece, or between other messages and control frames."""
     long = bytes(range(256)) * 300
     whole = frame(BINARY, long)
     sent = [

@@ -31,7 +31,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_from_a_folder(tmp_path, manifest, fill, files):
-    """Every file arrives, and the variant is built where the manifest has one."""
+    """Every file arrives, and a variant is built if the manifest has one."""
     source = FolderSource(fill(tmp_path / "source"))
     fetched = Puller(tmp_path / "models", manifest, [source]).reference()
     assert {item.source for item in fetched} == {str(tmp_path / "source")}

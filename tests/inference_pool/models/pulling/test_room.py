@@ -7,7 +7,7 @@ import sys
 
 
 def test_a_worker_imports_no_code_of_pulling() -> None:
-    """Neither the folder nor the package onnx, which would use memory in each worker."""
+    """It imports neither the folder nor the package onnx, which would use memory in each worker."""
     found = subprocess.run(
         [
             sys.executable,
