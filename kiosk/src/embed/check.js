@@ -23,8 +23,6 @@ import { loadTexts } from "./texts.js";
  */
 
 /**
- * Start a check.
- *
  * @param {ParentNode} root where to draw; the outcome stays there until the check is ended
  * @param {CheckSettings & CheckEvents} check
  * @returns {() => void} ends the check without a further event, and removes what was drawn

@@ -22,8 +22,6 @@ export class Advice {
   }
 
   /**
-   * Process the codes of a frame.
-   *
    * @param {readonly number[]} errors
    * @param {number} now ms on a monotonic clock
    * @returns {string | null} name of the advice; null if none is due

@@ -23,8 +23,6 @@ function devices() {
 }
 
 /**
- * Open a camera.
- *
  * @param {MediaTrackConstraints} video
  * @param {number} patience ms for the person to allow the camera
  * @returns {Promise<MediaStream>}

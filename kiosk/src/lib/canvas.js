@@ -30,11 +30,7 @@ export function drawPattern(canvas) {
   return true;
 }
 
-/**
- * Return whether an encoded image shows the pattern.
- *
- * @param {Blob} picture
- */
+/** @param {Blob} picture */
 export async function showsPattern(picture) {
   let bitmap;
   try {
@@ -68,8 +64,6 @@ export function difference(pixels) {
 }
 
 /**
- * Return the level of the pattern at a pixel.
- *
  * @param {number} pixel index, row by row
  * @param {number} channel 0 red, 1 green, 2 blue
  */

@@ -30,18 +30,12 @@ export class Unanswered {
     this.max = Math.max(1, max);
   }
 
-  /**
-   * Record a sent frame.
-   *
-   * @param {SentFrame} frame
-   */
+  /** @param {SentFrame} frame */
   sent(frame) {
     this.#open.set(++this.#last, frame);
   }
 
   /**
-   * Record an answer.
-   *
    * @param {number} seq number of the answered frame
    * @returns {SentFrame | null} the frame; null if it was answered before
    */

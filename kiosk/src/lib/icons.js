@@ -57,8 +57,6 @@ const OTHER_SIDE = new Map([
 ]);
 
 /**
- * Create an icon.
- *
  * @param {string} name
  * @param {object} [options]
  * @param {boolean} [options.mirrored] the person sees a mirrored image

@@ -126,11 +126,7 @@ export class Link {
     return this.up && isDue && this.#resultBytes === 0 && this.unanswered.size < max;
   }
 
-  /**
-   * Send one frame.
-   *
-   * @param {Blob} image
-   */
+  /** @param {Blob} image */
   send(image) {
     if (this.#socket === null) return;
     this.#socket.send(image);

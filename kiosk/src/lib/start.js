@@ -3,8 +3,6 @@
 import { LunaPassError } from "./errors.js";
 
 /**
- * Ask the page for a start token.
- *
  * @param {() => string | Promise<string>} startToken
  * @throws {LunaPassError} code `network.unreachable` if the page's function fails
  */

@@ -21,8 +21,6 @@ export class SteadyHint {
   }
 
   /**
-   * Add the hint of a frame.
-   *
    * @param {Readonly<Hint>} hint
    * @param {number} now ms on a monotonic clock
    */
@@ -32,8 +30,6 @@ export class SteadyHint {
   }
 
   /**
-   * Return the hint to show now.
-   *
    * @param {number} now
    * @returns {Readonly<Hint> | null}
    */
@@ -47,8 +43,6 @@ export class SteadyHint {
   }
 
   /**
-   * Return the time until a pending change.
-   *
    * @param {number} now
    * @returns {number | null} ms; null if no change is pending
    */

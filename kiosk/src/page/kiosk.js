@@ -3,11 +3,7 @@
 /** What a browser offers that a kiosk must not: menus, dragged images, selected text. */
 const UNWANTED = ["contextmenu", "dragstart", "selectstart"];
 
-/**
- * Prepare the page.
- *
- * @param {readonly string[]} controls which of `language` and `zoom` people may use
- */
+/** @param {readonly string[]} controls which of `language` and `zoom` people may use */
 export function enterKioskMode(controls) {
   document.body.dataset.kiosk = controls.join(" ");
   for (const name of UNWANTED) document.addEventListener(name, (event) => event.preventDefault());

@@ -33,11 +33,7 @@ export const SYMBOLS = Object.freeze({
   73: REFUSED,
 });
 
-/**
- * Create the icon of an outcome.
- *
- * @param {import("./outcome.js").Outcome} outcome
- */
+/** @param {import("./outcome.js").Outcome} outcome */
 export function symbol({ kind, reason }) {
   if (kind === "done") return icon("done");
   const unnamed = kind === "failed" ? REFUSED : WARNING;

@@ -126,8 +126,6 @@ function yawFinding(yaw) {
 }
 
 /**
- * Return the distance of a face.
- *
  * @param {number} faceWidth pixels
  * @param {number} cameraWidth pixels of the camera's whole image
  * @param {number} fieldDegrees horizontal field of view of the camera
