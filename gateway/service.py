@@ -236,8 +236,8 @@ class Gateway:
             await asyncio.sleep(SWEEP_SECONDS)
         self._front.drain()  # for a handshake that has outlasted the deadline
         for connection in list(self._connections):
-            connection.close(CloseCode.RESTART, "the service restarts")
-            connection.end_within(CLOSE_SECONDS)
+            connection.outbox.close(CloseCode.RESTART, "the service restarts")
+            connection.outbox.end_within(CLOSE_SECONDS)
 
     def _has_successor(self) -> bool:
         """Whether another gateway will accept the clients that connect from now on."""

@@ -37,7 +37,7 @@ class Connection:
     """Reads a client's messages and writes its answers.
 
     Attributes:
-        send: queues a text; a client that does not read is disconnected.
+        outbox: the queue of its answers, through which it also ends.
         last_heard: monotonic time of the last message.
         connecting: the client is not connected to a session yet.
     """
@@ -62,8 +62,7 @@ class Connection:
         self._consent = required_version(config)
         self._geometry = _geometry(config)
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
-        self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
-        self.send = self._outbox.send
+        self.outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
         self._messages = TokenBucket(
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
         )
@@ -72,24 +71,10 @@ class Connection:
         self._heard_bytes = socket.received_bytes
         self.connecting = True
 
-    # Sending; may be called from anywhere on the loop
-
-    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
-        """Send a last text regardless of the queue's limit, then end the connection."""
-        self._outbox.end_with(text, code, reason)
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """End the connection once the queue is written, or the client stops reading it."""
-        self._outbox.close(code, reason)
-
-    def end_within(self, seconds: float) -> None:
-        """Limit the time that an ending connection may still take."""
-        self._outbox.end_within(seconds)
-
     @property
     def close_code(self) -> CloseCode | None:
         """Close code of an ending connection; None while it is open."""
-        return self._outbox.close_code
+        return self.outbox.close_code
 
     def check_idle(self, now: float) -> None:
         """Close a connection that has sent no message for too long.
@@ -99,13 +84,11 @@ class Connection:
         """
         arrived = self._socket.received_bytes - self._heard_bytes
         if now - self.last_heard > self._limits.idleSeconds + arrived / SLOWEST_LINE:
-            self.close(CloseCode.IDLE, "no message for too long")
-
-    # Receiving
+            self.outbox.close(CloseCode.IDLE, "no message for too long")
 
     async def run(self) -> None:
         """Serve the connection until it ends."""
-        writer = asyncio.create_task(self._outbox.write())
+        writer = asyncio.create_task(self.outbox.write())
         session: Session | None = None
         try:
             session = await self._connect()
@@ -118,19 +101,20 @@ class Connection:
         finally:
             self.connecting = False
             if session is not None:
-                session.detach(self)
-            await self._outbox.finish(writer)
+                session.detach(self.outbox)
+            await self.outbox.finish(writer)
 
     def _refuse(self, error: ProtocolError) -> None:
         headers = {} if error.retry_after is None else {"retry-after": error.retry_after}
         body = {"code": error.code, "message": str(error)}
-        self.end_with(Codec.encode(Command.ERROR, headers, body), error.close_code, error.code)
+        text = Codec.encode(Command.ERROR, headers, body)
+        self.outbox.end_with(text, error.close_code, error.code)
 
     def _refuse_overflow(self) -> None:
         """End a connection for whose bytes there is no room; further bytes are not read."""
         message = "too many bytes are waiting in the service; try again later"
         self._refuse(ProtocolError(message, code="session.full"))
-        self.end_within(OVERFLOW_SECONDS)
+        self.outbox.end_within(OVERFLOW_SECONDS)
 
     async def _connect(self) -> Session:
         """Await CONNECT and answer CONNECTED.
@@ -155,9 +139,9 @@ class Connection:
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
-        session.attach(self, self._limits.reconnects)
+        session.attach(self.outbox, self._limits.reconnects)
         beat = self._agree_heartbeat(headers.get("heartbeat-interval"))
-        self.send(self._connected(session, str(token), beat))
+        self.outbox.send(self._connected(session, str(token), beat))
         session.deliver()
         return session
 
@@ -243,7 +227,7 @@ class Connection:
         self._socket.on_image = partial(self._accept_image, session)
         while True:
             raw = await self._socket.next_message()
-            if session.outlet is not self:
+            if session.outlet is not self.outbox:
                 return  # a newer connection has the session; its client counts its own frames
             self._record_message()
             message = self._codec.decode(raw)
@@ -258,7 +242,7 @@ class Connection:
 
     def _accept_image(self, session: Session, data: bytes) -> None:
         """Accept a frame without waking the reader's task."""
-        if session.outlet is not self or self._outbox.close_code is not None:
+        if session.outlet is not self.outbox or self.outbox.close_code is not None:
             return
         try:
             self._record_message()
@@ -272,7 +256,7 @@ class Connection:
                 "unexpected error while receiving a frame",
                 extra={"fields": {"session": session.id}},
             )
-            self.close(CloseCode.INTERNAL, "")
+            self.outbox.close(CloseCode.INTERNAL, "")
 
     def _record_message(self) -> None:
         """Record a received message.
@@ -287,7 +271,7 @@ class Connection:
             raise ProtocolError(message, code="message.too-many")
 
     def _heartbeat(self, message: Text) -> None:
-        self.send(Codec.encode(Command.HEARTBEAT, {}, None))
+        self.outbox.send(Codec.encode(Command.HEARTBEAT, {}, None))
 
 
 def _unavailable() -> ProtocolError:

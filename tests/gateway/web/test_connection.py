@@ -75,9 +75,9 @@ def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
 async def test_answers_unread() -> None:
     """One byte more than ``queuedBytes`` breaks the connection, and nothing more is queued."""
     made, socket = connection(queuedBytes=100)
-    made.send("x" * 100)
+    made.outbox.send("x" * 100)
     assert not socket.aborted
-    made.send("x")
+    made.outbox.send("x")
     assert socket.aborted
 
 
@@ -140,9 +140,9 @@ async def test_a_stalled_frame_is_silence() -> None:
 async def test_bytes_are_counted_not_characters() -> None:
     """A text of 60 characters with two bytes each exceeds a limit of 100 bytes."""
     made, socket = connection(queuedBytes=100)
-    made.send("é" * 50)
+    made.outbox.send("é" * 50)
     assert not socket.aborted
-    made.send("é" * 10)
+    made.outbox.send("é" * 10)
     assert socket.aborted
 
 
@@ -153,11 +153,11 @@ async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
     made = Connection(cast(Any, socket), sessions, StartTokens(Config()), Config())
-    session.attach(made, 1)
+    session.attach(made.outbox, 1)
     session.decide("R" * size)
     session.release()
     session.deliver()
-    await made._outbox.write()
+    await made.outbox.write()
     *before, result = socket.sent
     assert result == "R" * size
     heartbeat = Codec.encode(Command.HEARTBEAT, {"result-bytes": size})
@@ -171,13 +171,13 @@ async def test_a_verdict_may_exceed_the_queue() -> None:
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
     made = Connection(cast(Any, socket), sessions, StartTokens(config), config)
-    session.attach(made, 1)
-    made.send("S" * 90)
+    session.attach(made.outbox, 1)
+    made.outbox.send("S" * 90)
     session.decide("R" * 50)
     session.release()
     session.deliver()
     assert not socket.aborted
-    await made._outbox.write()
+    await made.outbox.write()
     assert socket.sent == ["S" * 90, "R" * 50]
     assert socket.closed is CloseCode.VERDICT
 
@@ -229,8 +229,8 @@ async def test_resumptions_are_counted_anew_after_the_verdict() -> None:
 
     def resume() -> None:
         made, _ = connection()
-        session.attach(made, 2)
-        session.detach(made)
+        session.attach(made.outbox, 2)
+        session.detach(made.outbox)
 
     for _ in range(3):
         resume()
