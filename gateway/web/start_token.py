@@ -58,9 +58,10 @@ class StartTokens:
         self._args = StartTokenArgs()
         self._keys: KeySource | None = None
         self._used: UsedTokens | None = None
-        self._take(config)
+        self.renew(config)
 
-    def _take(self, config: Config) -> None:
+    def renew(self, config: Config) -> None:
+        """Take the configured keys from now on; used tokens stay used."""
         plugin = config.MIDDLEWARES.REQUEST.StartToken
         self._plugins = config.MIDDLEWARES.WS
         if not plugin.isEnabled:
@@ -70,10 +71,6 @@ class StartTokens:
         self._args = plugin.args
         if plugin.isEnabled and self._used is None:
             self._used = used_tokens(config, clock=self._clock)
-
-    def renew(self, config: Config) -> None:
-        """Take other keys from now on; used tokens stay used."""
-        self._take(config)
 
     async def close(self) -> None:
         """Close the connection to the session store."""

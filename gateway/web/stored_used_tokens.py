@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.web.used_tokens import token_digest
+from gateway.state.identity import digest
 from shared.config.service import Config
 from shared.redis_connection import UNREACHED, close_quietly, connect_async
 
@@ -26,7 +26,7 @@ class StoredUsedTokens:
 
     async def use(self, name: str, seconds: float) -> bool:
         """Use a token up."""
-        key = f"lunapass:session:start-token:{token_digest(name).hex()}"
+        key = f"lunapass:session:start-token:{digest(name).hex()}"
         try:
             return bool(await self._use(keys=[key], args=[max(1, int(seconds * 1000))]))
         except UNREACHED as error:

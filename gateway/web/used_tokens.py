@@ -51,7 +51,7 @@ class OwnUsedTokens:
     async def use(self, name: str, seconds: float) -> bool:
         """Use a token up; raise ConnectionError if no more can be remembered."""
         now = self._clock.monotonic()
-        key = token_digest(name)
+        key = digest(name)
         if self._until.get(key, 0.0) > now:
             return False
         if len(self._until) >= MAX_TOKENS:
@@ -79,8 +79,3 @@ def used_tokens(config: Config, *, clock: Clock) -> UsedTokens:
 
         return StoredUsedTokens(config)
     return OwnUsedTokens(clock=clock)
-
-
-def token_digest(name: str) -> bytes:
-    """Return the name under which a token is remembered."""
-    return digest(name)
