@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from shared.config.cells import share
-from shared.errors import ConfigError, ResourceError
+from shared.errors import ConfigError, os_errors
 
 PROGRAM = "/opt/lunapass/current/venv/bin/lunapass"
 CONFIG = "/etc/lunapass/lunapassapi.config.toml"
@@ -122,7 +122,7 @@ def write(files: Mapping[str, str], directory: Path) -> None:
     Raises:
         ResourceError: the directory cannot be written.
     """
-    try:
+    with os_errors(f"unit directory {directory}", "run this as root, or set --directory"):
         for name in (DROP_IN, CELL_DROP_IN):
             for old in directory.glob(f"lunapass*.d/{name}"):
                 old.unlink()
@@ -130,10 +130,6 @@ def write(files: Mapping[str, str], directory: Path) -> None:
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-    except OSError as error:
-        raise ResourceError(
-            f"unit directory {directory}: {error.strerror}; run this as root, or set --directory"
-        ) from error
 
 
 def systemd_version() -> int:

@@ -13,7 +13,7 @@ import msgspec
 import inference_pool
 import shared
 from shared.config.service import Config
-from shared.errors import MessageError, ResourceError
+from shared.errors import MessageError, os_errors
 from shared.frame.estimation import Estimate
 from shared.process.files import write_atomically
 from shared.wire.messages import decode_estimate, encode
@@ -115,12 +115,10 @@ class Cache:
             ResourceError: the folder cannot be written.
         """
         file = self._file(content)
-        try:
+        with os_errors(f"--cache: cannot write {file}"):
             file.parent.mkdir(parents=True, exist_ok=True)
             stored = [encode(one) for one in measured.estimates], measured.refused
             write_atomically(file, msgspec.msgpack.encode(stored))
-        except OSError as error:
-            raise ResourceError(f"--cache: cannot write {file}: {error.strerror}") from error
 
     def _file(self, content: str) -> Path:
         key = hashlib.sha256(f"{self._fingerprint}{content}".encode()).hexdigest()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.samples import ATTACK, LIVE
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 from shared.session_log import FILE, SessionLog, folders, read_session
 
 SPECIES = tuple(
@@ -122,10 +122,8 @@ class Capture:
         return ""
 
     def _sessions(self) -> Iterator[Path]:
-        try:
+        with os_errors(self._logs):
             yield from folders(self._logs)
-        except OSError as error:
-            raise ResourceError(f"{self._logs}: {error.strerror}") from error
 
     def _stored(self, step: CaptureStep) -> int:
         return len(list((self._target / step.folder).glob(f"*/{FILE}")))

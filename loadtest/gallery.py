@@ -16,7 +16,7 @@ import numpy as np
 
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.sensor import Exposures
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 
 Take = Callable[[Look], bytes]
 """Takes one frame of a person with a look."""
@@ -104,11 +104,9 @@ class Gallery:
             ResourceError: the file cannot be written.
         """
         looks = [asdict(look) for look in self.looks]
-        try:
+        with os_errors(f"gallery {path}: cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(msgspec.msgpack.encode([VERSION, looks, self.frames]))
-        except OSError as error:
-            raise ResourceError(f"gallery {path}: cannot be written: {error.strerror}") from error
 
     @classmethod
     def load(cls, path: Path) -> Gallery:

@@ -34,7 +34,7 @@ from shared.config.recommended import PLUGINS
 from shared.config.service import Config
 from shared.config.source import ConfigSource
 from shared.config.toml import value_text
-from shared.errors import EstimationError, ResourceError
+from shared.errors import EstimationError, ResourceError, os_errors
 from shared.frame.estimation import Image
 from shared.process.clock import SYSTEM, Clock
 from shared.process.files import write_atomically
@@ -85,11 +85,9 @@ directory = {value_text(str(models.absolute()))}
 [TRANSPORT]
 runtimeDirectory = {value_text(str(file.parent.absolute() / "run"))}
 """
-    try:
+    with os_errors(file, "give another --output"):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, text.encode(), mode=0o600)
-    except OSError as error:
-        raise ResourceError(f"{file}: {error.strerror}; give another --output") from error
     return load(file)
 
 

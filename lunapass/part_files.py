@@ -21,7 +21,7 @@ from shared.config.parts import pack
 from shared.config.service import Config
 from shared.config.source import ConfigSource, reloaded, warn_of_restart
 from shared.config.toml import dump
-from shared.errors import ConfigError, ResourceError
+from shared.errors import ConfigError, os_errors
 from shared.process.files import write_atomically
 from shared.process.private import private_directory
 from shared.wire.lines import ROLES
@@ -75,14 +75,10 @@ def _current(whole: Path, *, is_reload: bool) -> ResolvedConfig | None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file atomically, because a role may be reading it."""
-    try:
+    with os_errors(path, "choose a directory that is writable"):
         path.parent.mkdir(exist_ok=True)
         path.parent.chmod(0o755)  # independent of the umask
         write_atomically(path, content, mode=0o644)
-    except OSError as error:
-        raise ResourceError(
-            f"{path}: {error.strerror}; choose a directory that is writable"
-        ) from error
 
 
 def _exposed(file: Path | None, secrets: list[Path]) -> list[str]:

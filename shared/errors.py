@@ -18,6 +18,9 @@ A message says what is wrong, where, what was found, what is allowed and what to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LunaPassError(Exception):
     """Base of the service's own errors."""
@@ -37,6 +40,18 @@ class ModelError(StartupError):
 
 class ResourceError(StartupError):
     """A port, directory, socket or shared memory is not available."""
+
+
+@contextmanager
+def os_errors(
+    place: object, advice: str = "", *, kind: type[StartupError] = ResourceError
+) -> Iterator[None]:
+    """Raise errors of the operating system as one line: ``place``, what is wrong, what to do."""
+    try:
+        yield
+    except OSError as error:
+        what_to_do = f"; {advice}" if advice else ""
+        raise kind(f"{place}: {error.strerror or error}{what_to_do}") from error
 
 
 class FrameError(LunaPassError):

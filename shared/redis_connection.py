@@ -31,7 +31,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, os_errors
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 SENTINEL_PORT = 26379
@@ -149,13 +149,9 @@ def _check_files(query: dict[str, str]) -> None:
     """Read the files for TLS: redis-py's error does not name a missing file."""
     for name in TLS_FILES:
         if path := query.get(name):
-            try:
+            place = f"address of Redis: {name}={path}"
+            with os_errors(place, "correct the path or the file's permissions", kind=ConfigError):
                 Path(path).read_bytes()
-            except OSError as error:
-                raise ConfigError(
-                    f"address of Redis: {name}={path}: {error.strerror}; correct the path or the "
-                    "file's permissions"
-                ) from error
 
 
 def _master(

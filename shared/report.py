@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from shared.errors import ResourceError
+from shared.errors import os_errors
 
 
 def shown(value: Any) -> str:
@@ -34,10 +34,8 @@ def write_report(file: Path, text: str) -> None:
     Raises:
         ResourceError: the file cannot be written.
     """
-    try:
+    with os_errors(f"cannot write {file}"):
         file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {file}: {error.strerror}") from error
 
 
 _environment = Environment(

@@ -16,7 +16,7 @@ from aggregator.sinks.session_folders import SessionFolders
 from shared import __version__
 from shared.config.plugins import FileLoggerArgs
 from shared.config.retention import KEEP_ALL, RetentionSection
-from shared.errors import ResourceError
+from shared.errors import os_errors
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
 from shared.session_log import BEST_SHOT, FILE, estimate_json, image_name
@@ -94,13 +94,9 @@ class FileLogger:
         self._clock = clock
         self._path = Path(args.path)
         self._args = args
-        try:
+        place = f"[MIDDLEWARES.WS.FileLogger] args.path {self._path}"
+        with os_errors(place, "make it writable or name another"):
             self._folders = SessionFolders(args, retention, clock=clock)
-        except OSError as error:
-            raise ResourceError(
-                f"[MIDDLEWARES.WS.FileLogger] args.path {self._path}: {error.strerror}; "
-                "make it writable or name another"
-            ) from error
         self._written: dict[str, int] = {}
         self._retry_at = 0.0
         self._pruned_at = float("-inf")

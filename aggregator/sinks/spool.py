@@ -9,7 +9,7 @@ import os
 from collections import deque
 from pathlib import Path
 
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 from shared.process.files import remove_unfinished, write_atomically
 from shared.process.outage import Outage
 
@@ -119,7 +119,7 @@ def claim(folder: Path) -> tuple[Path, int]:
     Raises:
         ResourceError: the folder cannot be created or written, or too many processes share it.
     """
-    try:
+    with os_errors(f"folder {folder}", "make it writable or name another"):
         for number in range(MAX_PROCESSES):
             subfolder = folder / str(number)
             subfolder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,8 +131,4 @@ def claim(folder: Path) -> tuple[Path, int]:
                 continue
             remove_unfinished(subfolder)
             return subfolder, lock
-    except OSError as error:
-        raise ResourceError(
-            f"folder {folder}: {error.strerror}; make it writable or name another"
-        ) from error
     raise ResourceError(f"folder {folder}: {MAX_PROCESSES} processes share it; name another")

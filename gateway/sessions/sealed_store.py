@@ -28,7 +28,7 @@ from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from gateway.state.identity import digest
 from gateway.state.session import Session
 from shared.config.service import Config
-from shared.errors import MessageError, ResourceError
+from shared.errors import MessageError, os_errors
 from shared.process.clock import SYSTEM, Clock
 from shared.redis_connection import UNREACHED, close_quietly, connect_async
 from shared.wire.transport import runtime_directory
@@ -64,14 +64,12 @@ def owner_of(config: Config) -> str:
         ResourceError: the runtime directory cannot hold it.
     """
     path = runtime_directory(config) / "owner"
-    try:
+    with os_errors(path, "set TRANSPORT.runtimeDirectory"):
         owner = path.read_text() if path.exists() else ""
         if not owner:
             owner = uuid.uuid4().hex
             path.write_text(owner)
         return owner
-    except OSError as error:
-        raise ResourceError(f"{path}: {error.strerror}; set TRANSPORT.runtimeDirectory") from error
 
 
 class SealedStore:

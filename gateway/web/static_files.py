@@ -21,7 +21,7 @@ from websockets.http11 import Request, Response
 from gateway.web.http import Handler, Routes, respond
 from gateway.web.page_config import check_page_config
 from shared.config.service import KioskSection
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
     """Read the files of a folder; ``key`` is the key that names it."""
     files: dict[str, StaticFile] = {}
     total = 0
-    try:
+    with os_errors(f"{key} {folder}"):
         if not folder.is_dir():
             raise ResourceError(f"{key} {folder}: not a folder")
         for file in _regular_files(folder):
@@ -162,8 +162,6 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
             files["/" + file.relative_to(folder).as_posix()] = StaticFile.of(
                 file.read_bytes(), kind
             )
-    except OSError as error:
-        raise ResourceError(f"{key} {folder}: {error.strerror}") from error
     return files
 
 

@@ -22,7 +22,7 @@ from lunapass.media import Media
 from lunapass.progress import wide_console
 from shared.codes import Code, finding, hint
 from shared.config.loading import load
-from shared.errors import FrameError, ResourceError
+from shared.errors import FrameError, os_errors
 from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate, Profile
 
@@ -125,11 +125,9 @@ def _judge(
 
 def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
     name = folder / f"{path.name}-{number:04d}.jpg"
-    try:
+    with os_errors(f"--draw: cannot write {name}"):
         folder.mkdir(parents=True, exist_ok=True)
         name.write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
-    except OSError as error:
-        raise ResourceError(f"--draw: cannot write {name}: {error.strerror}") from error
 
 
 def _write_json(judged: Iterable[CheckedFrame]) -> int:

@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from lunapass.commands.options import EXISTING_FOLDER, FILE, FOLDER, PATH
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 
 if TYPE_CHECKING:
     from loadtest.capacity import TriedSize
@@ -185,12 +185,10 @@ def _check_exclusions(ctx: click.Context, find_capacity: bool) -> None:
 
 def _check_writable(folder: Path) -> None:
     """Check before a run of hours that its report can be written."""
-    try:
+    with os_errors(f"--output {folder}: cannot write there"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise ResourceError(f"--output {folder}: cannot write there: {error.strerror}") from error
 
 
 def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:

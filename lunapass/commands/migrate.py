@@ -13,7 +13,7 @@ from lunapass.migration.translation import ChangeKind, Translation, translate
 from shared.config.loading import load, load_video
 from shared.config.rules import check
 from shared.config.service import Config
-from shared.errors import ConfigError, ResourceError, StartupError
+from shared.errors import ConfigError, StartupError, os_errors
 from shared.process.files import write_atomically
 
 SERVICE_FILE, VIDEO_FILE = "lunapassapi.config.toml", "lunapassvideo.config.toml"
@@ -51,11 +51,9 @@ def command(files: tuple[Path, ...], output: Path, force: bool) -> None:
 
 
 def _write(target: Path, text: str) -> None:
-    try:
+    with os_errors(target, "give another --output"):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, text.encode(), mode=PRIVATE)
-    except OSError as error:
-        raise ResourceError(f"{target}: {error.strerror}; give another --output") from error
 
 
 def _translate(file: Path) -> Translation:

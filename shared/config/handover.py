@@ -18,7 +18,7 @@ from typing import Protocol
 from shared.config.cells import of_cell
 from shared.config.loading import SERVICE
 from shared.config.parts import Part, pack, unpack
-from shared.errors import ConfigError
+from shared.errors import ConfigError, os_errors
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,8 @@ class PartFile:
             return None
 
     def _read(self) -> Part:
-        try:
+        with os_errors(f"{self._path}: cannot be read", kind=ConfigError):
             data = self._path.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{self._path}: cannot be read: {error.strerror}") from error
         part = unpack(data, self._role)
         return replace(part, config=of_cell(part.config, self._cell))
 
@@ -94,11 +92,9 @@ class PartSocket:
 
     def __init__(self, role: str, descriptor: int) -> None:
         self._role = role
-        try:
+        with os_errors(f"inherited descriptor {descriptor}", kind=ConfigError):
             os.set_inheritable(descriptor, False)
             self._socket = socket.socket(fileno=descriptor)
-        except OSError as error:
-            raise ConfigError(f"inherited descriptor {descriptor}: {error.strerror}") from error
         try:
             self._socket.setblocking(False)
             newest = self._newest()

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.config.service import Config
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 
 FIRST_DESCRIPTOR = 3
 BACKLOG = 1024
@@ -85,13 +85,9 @@ def adopt(descriptors: Iterable[int], *, inherited: bool) -> Listeners:
     """
     sockets = []
     for descriptor in descriptors:
-        try:
+        with os_errors(f"inherited descriptor {descriptor}", "it must be a socket"):
             listener = socket.socket(fileno=descriptor)
             listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        except OSError as error:
-            raise ResourceError(
-                f"inherited descriptor {descriptor}: {error.strerror}; it must be a socket"
-            ) from error
         if not listening:
             listener.close()
             raise ResourceError(f"inherited descriptor {descriptor}: this socket does not listen")

@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-from shared.errors import ResourceError
+from shared.errors import os_errors
 from shared.process.outage import Outage
 
 log = logging.getLogger(__name__)
@@ -32,13 +32,9 @@ class LogFile(logging.Handler):
         self._outage = Outage(
             log, f"cannot write to the log file {path}", f"the log file {path} can be written again"
         )
-        try:
+        advice = "name a file that the service's user may write, or leave it empty"
+        with os_errors(f"[LUNA_PASS] logFile: {path}", advice):
             self._descriptor = self._open()
-        except OSError as error:
-            raise ResourceError(
-                f"[LUNA_PASS] logFile: {path}: {error.strerror}; "
-                "name a file that the service's user may write, or leave it empty"
-            ) from error
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append a record; the first of several failures is logged to standard error."""

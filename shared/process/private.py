@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 
 
 def private_directory(path: Path, key: str, *, parents: bool = False) -> Path:
@@ -18,7 +18,7 @@ def private_directory(path: Path, key: str, *, parents: bool = False) -> Path:
     Raises:
         ResourceError: it cannot be created, or is not a folder of this user.
     """
-    try:
+    with os_errors(f"folder {path}", f"set {key}"):
         path.mkdir(mode=0o700, parents=parents, exist_ok=True)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
@@ -27,6 +27,4 @@ def private_directory(path: Path, key: str, *, parents: bool = False) -> Path:
             )
         if stat.S_IMODE(found.st_mode) != 0o700:
             path.chmod(0o700)
-    except OSError as error:
-        raise ResourceError(f"folder {path}: {error.strerror}; set {key}") from error
     return path

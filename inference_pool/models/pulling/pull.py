@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from inference_pool.models.pulling.download import AbsentError, UnreachableError
 from inference_pool.models.pulling.fallback import make
 from inference_pool.models.pulling.sources import ModelSource
 from inference_pool.models.pulling.variants import verified_variant
-from shared.errors import ModelError, ResourceError
+from shared.errors import ModelError, os_errors
 from shared.process.files import publish, write_atomically
 
 Progress = Callable[[ModelSpec, int], None]
@@ -50,7 +49,7 @@ class Puller:
         self._manifest = manifest
         self._sources = sources
         self._progress = progress
-        with _resource_errors(directory):
+        with os_errors(f"models directory {directory}"):
             directory.mkdir(parents=True, exist_ok=True)
 
     def reference(self, requested: Collection[str] = ()) -> list[Fetched]:
@@ -134,7 +133,7 @@ class Puller:
     def _fetch(self, spec: ModelSpec, source: ModelSource) -> None:
         """Fetch, verify and publish a file; fetch a wrong one again in full if it was resumed."""
         part = self._directory / f"{spec.file}.part"
-        with _resource_errors(self._directory):
+        with os_errors(f"models directory {self._directory}"):
             resumed = part.exists()
             source.fetch(spec, part, lambda present: self._progress(spec, present))
             found = state(part, spec.sha256)
@@ -166,13 +165,5 @@ class Puller:
         return True
 
     def _write(self, name: str, data: bytes) -> None:
-        with _resource_errors(self._directory):
+        with os_errors(f"models directory {self._directory}"):
             write_atomically(self._directory / name, data)
-
-
-@contextlib.contextmanager
-def _resource_errors(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ResourceError(f"models directory {directory}: {error.strerror or error}") from error
