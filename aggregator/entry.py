@@ -31,7 +31,6 @@ class Pending:
     Attributes:
         peer: gateway that waits for the answer; None if it is dead.
         started: monotonic time at which judging started.
-        question: the open question of a plugin.
     """
 
     peer: bytes | None
@@ -62,16 +61,12 @@ class Entry:
     """A session's state together with the events that led to it.
 
     Attributes:
-        open_bytes: the encoded ``Open``.
         opened_at: monotonic time of its opening, by this process's clock.
         touched: monotonic time of the last message about it.
-        judged: the log of the frames.
         pending: the frame that waits for an external answer.
         result: text of RESULT, once there is a verdict.
         last_status: text of the last STATUS, to repeat it.
-        last_outcome: the last frame's outcome, to repeat it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
-        decoded_frames: number of judged frames that could be decoded.
         pixels: number and pixel digest of each frame that has a digest.
         uncommitted_end: the session's end, until the gateway commits the verdict.
     """

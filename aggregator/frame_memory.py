@@ -78,9 +78,6 @@ class LocalFrames:
     """The frames of this process's sessions; they are lost when it ends.
 
     Accepted best shots have a limit of their own, so that refused frames never displace them.
-
-    Args:
-        limits: maximum age and number of frames.
     """
 
     def __init__(self, limits: LimitsSection, *, clock: Clock = SYSTEM) -> None:

@@ -96,10 +96,7 @@ class Luna3:
         return tries * self._args.timeout + FIRST_PAUSE * (1 << tries) + 1.0
 
     async def ask(self, photo: bytes) -> bytes:
-        """Request a photo's quality.
-
-        Args:
-            photo: the judged pixels as JPEG.
+        """Request the quality of a photo: the judged pixels as JPEG.
 
         Returns:
             JSON: ``{"quality": number}``, or ``{"refused": code}`` if the platform refuses it.

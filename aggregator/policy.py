@@ -62,7 +62,6 @@ class Policy:
 
     Attributes:
         plugins: names of the plugins in the order they run, each with its stated arguments.
-        limits: limits on attempts and on remembered frames.
     """
 
     plugins: tuple[tuple[str, Stated], ...] = ()
@@ -81,10 +80,7 @@ class Policy:
         return cls(tuple(plugins), limits)
 
     def claim(self, bases: Sequence[Basis]) -> dict[str, Any]:
-        """Return the claim.
-
-        Args:
-            bases: the different bases of the session's frames, that of the accepted frame last.
+        """Return the claim for the different bases of a session's frames, the accepted one's last.
 
         Returns:
             JSON values. ``others`` is present only if frames have other bases than the accepted

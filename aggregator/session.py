@@ -44,7 +44,6 @@ class Outcome(NamedTuple):
         accepted: the session is accepted; implies ``final``.
         keep: this frame is the new best shot.
         profile: checks to run on the next frame.
-        answers: answers to the plugins' questions.
     """
 
     errors: tuple[int, ...]
@@ -60,8 +59,6 @@ class Judging:
     """A frame that is being judged.
 
     Attributes:
-        chain: the generator that runs the plugins.
-        best_before: the best shot before this frame.
         recorded: answers of the log that are not used yet.
     """
 
@@ -77,13 +74,9 @@ class JudgedSession:
     """State of one session; every method is a fold step without side effects.
 
     Attributes:
-        opened: the session's first event.
-        policy: what the token states about the judgement.
         bases: the different bases of its frames, that of the last frame last.
-        context: what the plugins share.
         last_seq: number of the last frame, judged or in progress.
         judging: the frame that waits for an answer.
-        outcome: the final outcome, once there is one.
         wall: wall time of the last frame, for the token.
     """
 
@@ -136,17 +129,11 @@ class JudgedSession:
         """Judge one frame.
 
         A plugin that raises ends its session as refused (code 71); other sessions are unaffected.
-
-        Args:
-            seq: number of the frame.
-            at: its session time; all durations are differences of session times.
-            estimate: its estimate.
-            frame: the bytes that the client sent, if a plugin uses them.
-            replay: an earlier aggregator judged the frame before.
-            shot: the judged pixels as JPEG if the frame passed; a replay may lack it.
-            answers: the answers of the log, for a replay.
-            wall: its wall time; None takes ``at``.
-            prompted: time of the answer to the frame before; None if unknown.
+        ``at`` and ``prompted``, when the answer to the frame before was sent, are session times;
+        all durations are differences of these. ``wall`` is the frame's wall time; None takes
+        ``at``. ``frame`` has the bytes that the client sent, if a plugin uses them, and ``shot``
+        the judged pixels if the frame passed; a replay may lack both, and has the ``answers`` of
+        the log.
 
         Returns:
             The outcome, or a question; pass its answer to ``resolve``.

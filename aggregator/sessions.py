@@ -49,11 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class JudgedSessions:
-    """Opens, judges, resumes and ends sessions.
-
-    Args:
-        memory: frames of all sessions; None if it is off.
-    """
+    """Opens, judges, resumes and ends sessions."""
 
     def __init__(
         self,

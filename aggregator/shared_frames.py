@@ -86,7 +86,6 @@ class SharedFrames:
 
     Args:
         limits: maximum age and number of frames; in Redis for all machines together.
-        section: the address of Redis.
     """
 
     def __init__(

@@ -116,12 +116,7 @@ def default_config() -> str:
 
 
 def add_files(root: Path, config: str) -> None:
-    """Add everything but program and models: command, units, user, configuration, examples.
-
-    Args:
-        root: folder of the staged files.
-        config: text of the service's configuration file.
-    """
+    """Add everything but program and models: command, units, user, configuration, examples."""
     layout = units.Layout(cpus=[], program=f"/{PROGRAM}")
     texts = {
         f"usr/lib/systemd/system/{name}": text for name, text in units.templates(layout).items()
@@ -141,13 +136,7 @@ def add_files(root: Path, config: str) -> None:
 
 
 def pack(root: Path, version: str, output: Path, compression: Sequence[str] = COMPRESSION) -> Path:
-    """Add changelogs and control files, and build the package.
-
-    Args:
-        root: folder of the staged files.
-        version: of the package, with its Debian revision.
-        output: folder for the package.
-        compression: options of dpkg-deb.
+    """Add changelogs and control files, and build the package; the version has Debian's revision.
 
     Raises:
         ResourceError: there is no dpkg-deb, or it fails.

@@ -39,14 +39,9 @@ class Layout:
 
     Attributes:
         cpus: the CPUs of the workers, in order.
-        cells: number of cells.
-        host: address to listen on.
         port: port that all cells share.
         cell_port: own port of cell 0, incremented for each further cell; 0 for none.
         program: path of the command ``lunapass``.
-        config: configuration file.
-        video_config: configuration file of the video worker.
-        systemd: version of systemd.
         makes_code: workers may execute memory that they have written.
     """
 
@@ -63,12 +58,7 @@ class Layout:
 
 
 def worker_cpus(wanted: int | None, cpus: Sequence[int], usable: Sequence[int]) -> Sequence[int]:
-    """Choose a CPU for each worker.
-
-    Args:
-        wanted: number of workers.
-        cpus: the configured CPUs; if empty, the last usable ones are taken.
-        usable: CPUs of the machine.
+    """Choose a CPU for each worker: of the configured ones, or else of the last usable ones.
 
     Raises:
         ConfigError: there are fewer CPUs than workers, or the machine lacks one.

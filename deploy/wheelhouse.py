@@ -101,11 +101,8 @@ def collect_wheels(
 ) -> None:
     """Build the project's wheel and fetch those that it needs, in the versions of the lock file.
 
-    Args:
-        wheels: new folder for the wheels.
-        extras: extras of the project, separated by commas.
-        target: pip's options for a target other than this machine.
-        python: the Python whose version decides which wheels are needed.
+    The version of ``python`` decides which are needed. ``target`` has pip's options for a target
+    other than this machine.
 
     Raises:
         ResourceError: pip cannot get a wheel.

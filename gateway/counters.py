@@ -28,7 +28,6 @@ class Counter:
 
     Args:
         name: name in the exposition, without ``_total``.
-        text: description in the exposition.
     """
 
     def __init__(

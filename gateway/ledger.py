@@ -19,7 +19,6 @@ class RoleAccounts:
     one has its id, as happens in containers.
 
     Attributes:
-        latest: the last account.
         updated: monotonic time of it.
     """
 
@@ -50,11 +49,7 @@ class RoleAccounts:
 
 
 class Ledger:
-    """Accounts by process name.
-
-    Args:
-        own: the account of this process.
-    """
+    """Accounts by process name."""
 
     MAX_NAMES = 1024
     """Accounts with further names are discarded."""

@@ -156,9 +156,8 @@ class Gateway:
     def stop(self, *, permanently: bool = False) -> None:
         """Start to drain.
 
-        Args:
-            permanently: no gateway follows, so a client that connects now is refused, and does not
-                wait in the queue of a socket that another process holds open.
+        If ``permanently``, no gateway follows. So a client that connects now is refused, and does
+        not wait in the queue of a socket that another process holds open.
         """
         self._permanently = permanently
         self._role.stop()

@@ -34,11 +34,7 @@ _OCTAVES = BOUNDS[3 * STEPS_PER_OCTAVE :: STEPS_PER_OCTAVE]
 
 
 class Statistics(Collector):
-    """Reads the state of a gateway on request.
-
-    Args:
-        generation: returns the name of the running configuration.
-    """
+    """Reads the state of a gateway on request."""
 
     def __init__(
         self,

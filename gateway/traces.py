@@ -33,7 +33,6 @@ class Traces:
 
     Args:
         exporter: receives finished spans; by default OTLP over HTTP to the destination.
-        clock: converts the frames' times to wall times.
 
     Raises:
         ConfigError: the extra ``traces`` is not installed.

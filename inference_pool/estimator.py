@@ -59,15 +59,12 @@ class Estimator:
     ``EstimationError``, the stage fails with its own code.
 
     Args:
-        backend: takes the measures.
-        rules: thresholds and limits.
         describe: add the face descriptor to frames that passed every stage.
         describe_refused: add it also to frames that failed only at the liveness stage.
         signs: add the eyelids to frames that passed or failed only at the liveness stage.
         scene: add the scene to these frames.
         exhaustive: for diagnosis, continue after a failed stage and measure what can be measured;
             ``errors`` and ``stage`` still show the first failure.
-        clock: times the stages.
 
     Attributes:
         face: the judged face of the last frame, with what the backend attached to it.
@@ -114,14 +111,11 @@ class Estimator:
         }
 
     def estimate(self, image: Image, profile: Profile, *, mirrored: bool = False) -> Estimate:
-        """Measure and judge one frame, up to the first failed stage.
+        """Measure and judge one frame, (height, width, 3) BGR, up to the first failed stage.
 
-        Args:
-            image: the frame, (height, width, 3) BGR; it is only read.
-            profile: which stages run and which of them are judged.
-            mirrored: the image is mirrored, as from a selfie camera: its right side is the
-                person's own right. Angles and eyes are always reported from the person's own view;
-                the face box and the margins are in pixels of the image.
+        In a ``mirrored`` image, as from a selfie camera, the right side is the person's own right.
+        Angles and eyes are always reported from the person's own view; the face box and the margins
+        are in pixels of the image.
         """
         height, width = image.shape[:2]
         estimate = Estimate(

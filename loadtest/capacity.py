@@ -21,7 +21,6 @@ class TriedSize:
     """One tried size.
 
     Attributes:
-        people: number of kiosks.
         p95: latency in seconds; infinite if more than one frame in twenty was dropped.
         failed: sessions that ended without a verdict, by reason.
         good: whether p95 is within the bound and no session failed.

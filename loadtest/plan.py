@@ -33,7 +33,6 @@ class LoadProfile:
             rises in ``steps`` equal steps.
         most: maximum load: kiosks, or started sessions per second.
         warm: seconds in which the load of a soak rises, so that not all start at once.
-        steps: number of steps.
     """
 
     kind: Kind = "soak"
@@ -70,7 +69,6 @@ class Plan:
         prepare: seconds in which a person makes mistakes before looking straight.
         patience: seconds after which a person leaves without a verdict; 0 for never.
         breaks: share of the sessions (0..1) whose connection breaks once and is resumed.
-        seed: seed of the random behaviour.
         start_token: the service's configuration file, by which a start token is signed for each
             session; None where the service asks for none.
         consent: version of the text that each person accepts; None where the service asks for none.

@@ -31,11 +31,8 @@ class LoadRun:
     Attributes:
         seconds: packed tallies of the client processes, by second; unpacked they would fill the
             memory within a day.
-        whole: sum of all tallies.
-        watch: metrics of the service.
         started: monotonic start time.
         client_cpu: CPU seconds by client process.
-        stopped: whether the run was ended early.
     """
 
     plan: Plan

@@ -53,7 +53,6 @@ class CrowdTally:
         counts: ``sent``, ``judged``, ``accepted``, ``refused``, ``left``, ``begun``, ``resumed``.
         dropped: frames that were not judged, by reason.
         failed: sessions that ended without a verdict, by reason.
-        codes: judged frames by code.
         latency: from due to STATUS.
         lateness: from due to sent; large values mean that the client machine is too slow.
         connecting: from the first attempt to connect or resume to CONNECTED.

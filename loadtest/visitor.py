@@ -27,12 +27,10 @@ class Visitor:
         break_after: frames after which the connection breaks; 0 for never.
         due: time at which each unanswered frame was due, by its number.
         reason: why the last connection ended.
-        leaving: whether the person has disconnected.
         silent: whether an answer of the service is overdue for too long.
         cut: whether the person broke the connection.
         visits: connections that the service accepted.
         interval: minimum seconds between two frames that the service allows.
-        arrived: bytes received so far.
         heard: time at which ``arrived`` changed last.
     """
 

@@ -48,7 +48,6 @@ class Watch:
     """Reads the service's metrics each second.
 
     Attributes:
-        samples: the readings.
         trouble: why the last reading failed; empty if it succeeded.
     """
 

@@ -67,7 +67,6 @@ class ChainReport:
         heads: records with a signed head after them.
         headed_at: time of the last signed head, seconds of the epoch.
         closed: the chain ends with the head of a process that ended in order.
-        records: number of records.
     """
 
     errors: list[str] = field(default_factory=list)
@@ -79,12 +78,7 @@ class ChainReport:
 
 
 class ChainCheck:
-    """Follows a chain from its first file.
-
-    Args:
-        folder: the folder of the chain.
-        open_head: verifies signed heads.
-    """
+    """Follows a chain from its first file."""
 
     def __init__(self, folder: Path, open_head: OpenHead) -> None:
         self._folder = folder
@@ -198,12 +192,7 @@ def chains(path: Path) -> list[Path]:
 
 
 def missing_heads(text: str, known: set[Head], open_head: OpenHead) -> Iterator[str]:
-    """Compare heads that were logged elsewhere with those of all chains.
-
-    Args:
-        text: any text with signed heads, such as the service's log.
-        known: heads that the chains have.
-        open_head: verifies signed heads.
+    """Compare heads in a text, such as the service's log, with those of all chains.
 
     Yields:
         An error for each head that no chain has.

@@ -24,7 +24,6 @@ class Child:
         arguments: of ``lunapass``, without ``--part-fd``.
         cell: number of its cell; None if there is only one.
         descriptors: open files that it inherits, without the socket of ``--part-fd``.
-        parts: sends parts of the configuration to the process.
         notified_at: monotonic time of its last notification.
         deaths: monotonic times of its deaths within the crash window.
         reload_when_ready: it must load its newest part as soon as it is ready.

@@ -52,17 +52,11 @@ def plot(
     marks: Iterable[float] = (),
     size: tuple[int, int] = (420, 260),
 ) -> str:
-    """Draw curves on common axes, with a legend below.
+    """Draw curves on common axes with the labels ``x`` and ``y``, with a legend below.
 
-    Args:
-        curves: what to draw, each in its own colour.
-        x: label of the horizontal axis.
-        y: label of the vertical axis.
-        title: title for screen readers; by default made from the labels.
-        x_range: minimum and maximum shown; values outside are drawn at the edge.
-        y_range: minimum and maximum shown.
-        marks: values of x at which to draw a dashed line, such as a threshold.
-        size: width and height in pixels without the legend.
+    The title, by default made from the labels, is for screen readers. Values outside of a range are
+    drawn at the edge. ``marks`` are values of x with a dashed line, such as a threshold. ``size``
+    is width and height in pixels without the legend.
 
     Returns:
         An ``svg`` element.
@@ -84,9 +78,8 @@ def plot(
 def stacked(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str]) -> str:
     """Draw a horizontal bar for each row, divided into its shares, with a legend below.
 
-    Args:
-        rows: a label, and shares of the whole with a sum of at most 1.
-        names: what each share stands for, at most four.
+    A row has a label, and shares of the whole with a sum of at most 1; there are names for at most
+    four shares.
 
     Returns:
         An ``svg`` element.

@@ -12,11 +12,9 @@ for two settings with the same digest."""
 
 
 def canonical(value: Any) -> bytes:
-    """Return a value as canonical JSON: sorted keys, no blanks, ASCII.
+    """Return JSON values as canonical JSON: sorted keys, no blanks, ASCII.
 
-    Args:
-        value: JSON values. A pydantic secret becomes asterisks, a set a sorted list, and any other
-            type its text.
+    A pydantic secret becomes asterisks, a set a sorted list, and any other type its text.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_as_json)
     return text.encode("ascii")

@@ -14,14 +14,10 @@ STEPS = (-1, 0, 1)
 
 
 def write(image: Image, line: str, origin: tuple[int, int], unit: int, colour: Colour) -> None:
-    """Write a line of text with a dark outline, legible on any background.
+    """Write a line of text into a BGR image, with a dark outline, legible on any background.
 
-    Args:
-        image: (height, width, 3) BGR, changed in place.
-        line: the text.
-        origin: left end of the baseline, pixels.
-        unit: scale, 1 for an image of 640 pixels.
-        colour: colour of the letters.
+    ``origin`` is the left end of the baseline in pixels, and ``unit`` a scale, 1 for an image of
+    640 pixels.
     """
     x, y = origin
     around = ((x + unit * across, y + unit * down) for across in STEPS for down in STEPS)

@@ -64,10 +64,8 @@ class _AsyncPool(AsyncSentinelPool):
 def connect(address: str, *, timeout: float | None = None) -> Redis:
     """Make a client, without connecting. Replies are bytes.
 
-    Args:
-        address: an address as above.
-        timeout: seconds to wait for a connection and for a reply, without a retry; None waits
-            forever, which blocking commands need.
+    ``timeout`` is in seconds, for a connection and for a reply, without a retry; None waits
+    forever, which blocking commands need.
 
     Raises:
         ConfigError: the address is invalid, or a file that it names cannot be read.

@@ -30,7 +30,6 @@ class Probe(NamedTuple):
     """A command to check.
 
     Attributes:
-        command: the command and its arguments.
         rule: ACL rule that allows the command.
         pattern: ACL rule that allows its key or channel.
     """

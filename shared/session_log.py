@@ -75,7 +75,6 @@ class SessionLog:
 
     Attributes:
         at: Unix time of the session's opening, in seconds.
-        client: the client's description of itself.
         verdict: how it ended; None if unknown.
         start: claims of its start token.
     """

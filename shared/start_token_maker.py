@@ -54,11 +54,9 @@ class StartTokenMaker:
             )
 
     def make(self, seconds: int | None = None, **claims: str | None) -> str:
-        """Sign a start token.
+        """Sign a start token; claims of None are left out, but ``iss`` is then the required issuer.
 
-        Args:
-            seconds: its lifetime; None takes ``SECONDS``, or less if the service allows less.
-            claims: further claims; None leaves one out, but ``iss`` is then the required issuer.
+        Without ``seconds`` it lives ``SECONDS``, or less if the service allows less.
 
         Raises:
             ConfigError: the service does not allow that lifetime.

@@ -31,12 +31,10 @@ def named_file(text: str) -> Path | None:
 
 
 def value_or_file(text: str, place: str, *, advice: str = "") -> str:
-    """Return a value of the configuration, or the text of the file that it names.
+    """Return a value of the configuration, or the text of the file that it names as ``file:PATH``.
 
-    Args:
-        text: the value; ``file:PATH`` names a file.
-        place: section and key, for errors.
-        advice: what to do about a file that is not text; by default, to save it as UTF-8.
+    Errors name the ``place``, section and key, and say what to do about a file that is not text:
+    ``advice``, by default to save it as UTF-8.
 
     Raises:
         ConfigError: the file cannot be read, or names another file.
@@ -64,16 +62,10 @@ def require_no_path(text: str, place: str) -> str:
 def read_text(
     path: Path, place: str = "", *, kind: type[StartupError] = ConfigError, advice: str = ""
 ) -> str:
-    """Read a text file.
+    """Read a text file, without a byte order mark.
 
-    Args:
-        path: the file.
-        place: section and key that name the file, for errors; empty if the user named it.
-        kind: type of the errors.
-        advice: what to do about a file that is not text; by default, to save it as UTF-8.
-
-    Returns:
-        Its text, without a byte order mark.
+    Errors name the ``place``, section and key, unless the user named the file. They say what to do
+    about a file that is not text: ``advice``, by default to save it as UTF-8.
 
     Raises:
         StartupError: the file cannot be read, is too large, or is not UTF-8. Its type is ``kind``;

@@ -42,7 +42,6 @@ class StoredFrame:
     """One frame of a session.
 
     Attributes:
-        seq: number of the frame in its session.
         at: Unix time of its estimate, in seconds.
         frame: encoded image: the judged pixels as JPEG if the frame passed every check, else the
             client's file.

@@ -28,12 +28,10 @@ def even(size: Size) -> Size:
 
 
 def letterbox(image: Image, size: Size) -> Image:
-    """Fit a frame into a size: proportions kept, centred, black around it.
+    """Fit a frame, (height, width, 3), into a size: proportions kept, centred, black around it.
 
-    Args:
-        image: (height, width, 3).
-        size: width and height of the result. If it is one pixel larger than the frame, that pixel
-            stays black and the frame is not scaled.
+    If width or height is one pixel larger than the frame's, that pixel stays black and the frame is
+    not scaled.
     """
     height, width = image.shape[:2]
     if (width, height) == size:

@@ -117,12 +117,10 @@ class Encoder:
         context.colorspace = Colorspace.ITU601
 
     def add(self, frame: av.VideoFrame, time: int, duration: int) -> None:
-        """Encode the next image.
+        """Encode the next image, of the video's size and converted by ``planes``.
 
-        Args:
-            frame: an image of the video's size, converted by ``planes``.
-            time: when to show it, milliseconds; later than the one before.
-            duration: how long to show it, milliseconds.
+        The time to show it and its duration are in milliseconds; the time is later than the one
+        before.
         """
         frame.pts, frame.time_base = time, TIME_BASE
         self._durations[time] = duration

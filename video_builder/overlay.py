@@ -18,13 +18,9 @@ MAX_LINES = 8
 
 
 def draw(image: Image, seq: int, time: int, status: dict[str, Any]) -> None:
-    """Draw into a frame, in place.
+    """Draw into a frame, (height, width, 3) BGR, in place; invalid parts of the status are ignored.
 
-    Args:
-        image: (height, width, 3) BGR.
-        seq: number of the frame in its session.
-        time: milliseconds since the session's first frame.
-        status: status that the client got; invalid parts of it are ignored.
+    The time is in milliseconds since the session's first frame.
     """
     unit = max(1, round(max(image.shape[:2]) / 640))
     colour = GOOD if status.get("isOk") is True else BAD

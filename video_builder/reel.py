@@ -30,7 +30,6 @@ class Extent:
     """Result of the first reading of a session's frames, which reads only their headers.
 
     Attributes:
-        total: number of frames.
         left_out: number of first frames that are not shown.
         size: size of the video; None if no frame has a valid header.
     """
@@ -73,10 +72,6 @@ def _size(frame: StoredFrame, limits: LimitsSection) -> Size:
 
 class Reel:
     """Decodes stored frames and writes a line of the side file for each.
-
-    Args:
-        extent: result of the first reading.
-        lines: the side file.
 
     Attributes:
         taken: number of decoded frames.

@@ -21,12 +21,7 @@ SUFFIXES = (".mp4", ".json")
 
 
 class StoredVideos:
-    """The videos in the worker's folder. Copies that a task makes elsewhere are the task's.
-
-    Args:
-        config: the worker's configuration.
-        clock: for the age of videos.
-    """
+    """The videos in the worker's folder. Copies that a task makes elsewhere are the task's."""
 
     def __init__(self, config: VideoConfig, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock

@@ -149,8 +149,6 @@ class AdaptedWorker(Worker):
 
     Args:
         queue_names: queues to work on, in order of priority.
-        connection: connection to Redis.
-        job_class: its subclass of ``AdaptedJob``.
         lease: seconds for which a job belongs to this worker without a heartbeat.
     """
 

@@ -48,8 +48,7 @@ class Timeline:
 def with_durations(frames: Iterable[tuple[int, T]]) -> Iterator[tuple[int, int, T]]:
     """Add each frame's duration: until the next frame; for the last, as long as the one before.
 
-    Args:
-        frames: time in the video and any item, in order of time.
+    ``frames`` are times in the video, in order, each with any item.
 
     Yields:
         Time, duration and item.

@@ -33,10 +33,6 @@ class ActionRun:
     new sequence, so a recording gets ``wrongActionsAllowed`` + 1 tries. An action that was done
     faster than a person can counts as wrong. After the last action ``context.acted`` is set and
     frames are fully judged again.
-
-    Args:
-        args: angles in degrees, timeouts in seconds, number of wrong actions.
-        draw: draws a sequence.
     """
 
     def __init__(self, args: ActiveLivenessArgs, draw: Draw) -> None:

@@ -113,10 +113,6 @@ class Lids:
 class HeadAction:
     """Look straight, turn the head past the threshold, look straight again.
 
-    Args:
-        action: the requested direction.
-        args: thresholds.
-
     Attributes:
         prompt: the code that asks for the action.
         shown_at: time of the first frame that shows it.
@@ -172,9 +168,6 @@ class HeadAction:
 
 class BlinkAction:
     """Open the eyes, shut them and open them again, with the head straight.
-
-    Args:
-        args: thresholds, and whether one eye is enough.
 
     Attributes:
         prompt: the code that asks for the action.

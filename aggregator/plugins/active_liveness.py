@@ -22,9 +22,6 @@ class ActiveLiveness(Plugin):
     judged in the active profile. A wrong action starts a new random sequence, so a recording gets
     ``wrongActionsAllowed`` + 1 tries. After the last action, frames are fully judged again for the
     verdict.
-
-    Args:
-        args: angles in degrees, timeouts in seconds, counts.
     """
 
     Args = ActiveLivenessArgs

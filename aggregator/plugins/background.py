@@ -35,13 +35,9 @@ CELL = 3
 def background_motion(
     before: bytes, after: bytes, faces: tuple[Box, Box], size: tuple[int, int]
 ) -> float | None:
-    """Measure how far a shift explains the change of the background.
+    """Measure how far a shift explains the change of the background between two scenes.
 
-    Args:
-        before: scene of the earlier frame.
-        after: scene of the later frame.
-        faces: face boxes in both frames, in pixels.
-        size: width and height of the frames, in pixels.
+    The face boxes in both frames and their size, width and height, are in pixels.
 
     Returns:
         Root mean square of the explained change in grey levels, on the side where it is smaller;

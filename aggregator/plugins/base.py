@@ -29,7 +29,6 @@ class SessionContext:
     """A session as its plugins see it.
 
     Attributes:
-        session: id of the session.
         random: random numbers, seeded for the session; the only source that a plugin may use.
         log: logger; its lines name the session and the current frame.
         now: time of the current event, Unix time in seconds: the wall time at which the session
@@ -37,7 +36,6 @@ class SessionContext:
         prompted: time at which the answer to the frame that plugins saw before was sent, on the
             same clock; None if that is not known.
         client: the client's description of itself in CONNECT; untrusted input.
-        mirrored: the client sends mirrored images.
         replay: the event is replayed after a restart; external effects must not happen again.
         profile: checks to run on the next frame; a plugin may set it.
         best_seq: number of the best shot's frame, 0 if there is none; a plugin may set it.
@@ -154,10 +152,6 @@ class Plugin:
 
         The callable may have a coroutine method ``close``, which is called at shutdown.
 
-        Args:
-            args: the plugin's arguments, an instance of ``Args``.
-            config: the whole configuration.
-
         Raises:
             ConfigError: the plugin cannot work with these arguments.
         """
@@ -168,11 +162,8 @@ class Plugin:
         """Return what the token's claim ``policy`` states about the plugin's configuration.
 
         Everyone with a token can read the claim: return no secret, path or address, and little
-        text. The default is a digest of all arguments except those of the type ``SecretStr``.
-
-        Args:
-            args: the plugin's arguments, an instance of ``Args``; None for a plugin without any.
-            config: the whole configuration.
+        text. The default is a digest of all arguments except those of the type ``SecretStr``; a
+        plugin without arguments gets None.
 
         Returns:
             JSON values; equal configurations must give equal values.

@@ -52,11 +52,7 @@ _DAMPING = np.diag([SOLVABLE] * 10 + [FLAT])
 
 
 def eyelid_motion(before: bytes, after: bytes) -> float:
-    """Measure the mean shift of both upper lids.
-
-    Args:
-        before: ``Eyelids`` of the earlier frame.
-        after: ``Eyelids`` of the later frame.
+    """Measure the mean shift of both upper lids between two frames, from their ``Eyelids``.
 
     Returns:
         The shift against the face in widths of the eye; above zero where the lids were lowered.

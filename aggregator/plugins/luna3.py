@@ -24,10 +24,6 @@ class Luna3DescriptorQualityCheck(Plugin):
 
     With Bestshot on, only a new best shot is sent. If it fails, it is discarded and the previous
     best shot, which has passed, is restored.
-
-    Args:
-        luna: the client, shared by all sessions.
-        best_only: Bestshot is on.
     """
 
     Args = Luna3Args

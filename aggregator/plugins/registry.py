@@ -33,12 +33,7 @@ Maker = Callable[[], Plugin]
 
 
 class Configured(NamedTuple):
-    """An enabled plugin.
-
-    Attributes:
-        make: creates a session's plugin.
-        stated: its entry in the token's claim ``policy``.
-    """
+    """An enabled plugin."""
 
     make: Maker
     stated: Stated
@@ -76,7 +71,6 @@ class Registry:
 
     Attributes:
         digest: differs between configurations that judge sessions differently.
-        policy: the claim ``policy`` for sessions that start now.
     """
 
     def __init__(self, config: Config) -> None:

@@ -11,11 +11,7 @@ from shared.config.service import Config
 
 
 class Result(Plugin):
-    """Accepts a frame without codes, once there is a best shot if one is needed.
-
-    Args:
-        needs_best: a best shot is needed (Bestshot is on).
-    """
+    """Accepts a frame without codes, once there is a best shot if one is needed."""
 
     def __init__(self, *, needs_best: bool) -> None:
         self._needs_best = needs_best

@@ -37,14 +37,12 @@ class Signs:
     """The signs in a window of frames; None if unknown.
 
     Attributes:
-        frames: number of frames.
         score: joint liveness score, 0..1, from the mean of the log odds.
         eyes: standard deviation of the upper eyelids' place in widths of the eye, without the two
             largest motions.
         pose: root mean square of the standard deviations of yaw, pitch and roll in degrees, each
             without the farthest value.
         background: motion of the background in grey levels; also None without a fixed camera.
-        sunglasses: sunglasses hide the eyes.
     """
 
     frames: int

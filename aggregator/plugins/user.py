@@ -14,10 +14,7 @@ from shared.errors import ConfigError
 
 
 def find(name: str) -> type[Plugin]:
-    """Import a plugin's class.
-
-    Args:
-        name: ``package.module:Class``, or an entry point of the group ``lunapass.plugins``.
+    """Import a plugin by ``package.module:Class`` or the name of an entry point.
 
     Raises:
         ConfigError: the class does not exist, its module raises, or it is not a plugin.

@@ -32,9 +32,6 @@ class AnswerFolder:
 
     Each process claims a subfolder of its own; the next process takes over the files of a dead one.
 
-    Args:
-        folder: parent of the subfolders.
-
     Raises:
         ResourceError: the folder cannot be created or written, or too many processes share it.
     """

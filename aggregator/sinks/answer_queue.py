@@ -35,7 +35,6 @@ class AnswerLane:
 
     Attributes:
         waiting: heap of (due, number, answer); the number orders equal times.
-        in_flight: number of answers that are being delivered.
         bytes: size of all its answers, including those in flight.
     """
 

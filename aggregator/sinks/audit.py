@@ -60,11 +60,6 @@ class Audit:
 
     Records that cannot be written, such as on a full disk, wait in bounded memory.
 
-    Args:
-        args: arguments of the plugin.
-        signer: signs the heads.
-        clock: dates records and times the heads.
-
     Raises:
         ResourceError: the folder cannot be created or written.
     """

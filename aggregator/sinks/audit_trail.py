@@ -50,9 +50,7 @@ class AuditTrail:
     """Appends to the chain of a folder that no other process writes.
 
     Args:
-        folder: the folder.
         max_bytes: size at which the next file starts.
-        clock: dates the records.
 
     Attributes:
         seq: number of the last record; 0 before the first.

@@ -72,11 +72,6 @@ class FileLogger:
 
     A failed write, such as on a full disk, turns it off for ``RETRY_SECONDS``; sessions continue.
 
-    Args:
-        args: arguments of the plugin.
-        retention: how long folders are kept.
-        clock: for pauses and the age of folders.
-
     Raises:
         ResourceError: the folder cannot be created.
     """
@@ -199,11 +194,7 @@ class FileLogger:
         """Do nothing: no file is held open."""
 
     def prune(self, now: float) -> None:
-        """Remove folders of finished sessions by age, and by the total of bytes.
-
-        Args:
-            now: Unix time in seconds.
-        """
+        """Remove folders of finished sessions by age at a Unix time, and by the total of bytes."""
         for session in self._folders.prune(now):
             self._written.pop(session, None)
 

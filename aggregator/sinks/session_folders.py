@@ -46,9 +46,7 @@ class Folder(NamedTuple):
     """A session's folder.
 
     Attributes:
-        ending: how the session ended.
         changed: Unix time of its last line, in seconds.
-        name: the session's id.
         size: total bytes of its files.
     """
 
@@ -62,9 +60,7 @@ class SessionFolders:
     """The folders below one path.
 
     Args:
-        args: arguments of FileLogger.
         retention: how long the folders are kept, in addition to ``args.maxAgeDays``.
-        clock: for the age of folders.
 
     Raises:
         OSError: the path cannot be written.
@@ -93,13 +89,10 @@ class SessionFolders:
     def reserve(self, session: str, size: int, *, accepted: bool = False) -> Iterator[bool]:
         """Make room for files of an active session and hold the lock while the block writes them.
 
-        Args:
-            session: its id.
-            size: bytes to be written.
-            accepted: the session was accepted; the share of active sessions does not limit it.
+        The share of active sessions does not limit one that was accepted.
 
         Yields:
-            Whether there is room; if not, nothing may be written.
+            Whether there is room for ``size`` bytes; if not, nothing may be written.
 
         Raises:
             OSError: the folders cannot be read.
@@ -120,10 +113,7 @@ class SessionFolders:
         self._active.pop(session, None)
 
     def prune(self, now: float) -> list[str]:
-        """Remove folders that are too old, then folders beyond the size limit.
-
-        Args:
-            now: Unix time in seconds.
+        """Remove folders too old at a Unix time, then folders beyond the size limit.
 
         Returns:
             Sessions of this process that count as finished because they were quiet for too long.

@@ -27,7 +27,6 @@ class Spool:
     Each process claims a subfolder of its own; the next process takes over the files of a dead one.
 
     Args:
-        folder: parent of the subfolders.
         capacity: maximum total of bytes.
 
     Raises:

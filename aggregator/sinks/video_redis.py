@@ -98,7 +98,6 @@ class VideoRedis:
 
     Args:
         max_seconds: maximum duration of a session.
-        retention: how long frames are kept in Redis and in the spool.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.

@@ -32,10 +32,8 @@ def limit_key(address: str) -> str:
 
 
 def address_digest(key: bytes, address: str) -> str:
-    """Return 128 bits in hex in place of an address, so that records do not reveal it.
+    """Return 128 bits in hex in place of a ``limit_key``, so that records do not reveal it.
 
-    Args:
-        key: secret of the gateways that share their records; empty if nothing is shared.
-        address: the address, as returned by ``limit_key``.
+    The key is the secret of the gateways that share their records; empty if nothing is shared.
     """
     return hmac.digest(key, address.encode(), "sha256").hex()[:32]

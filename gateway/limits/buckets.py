@@ -54,12 +54,7 @@ class TokenBucket:
 
 
 class LineBudget:
-    """Bounds the rate of log lines and counts those that are left out.
-
-    Args:
-        rate: lines in a second.
-        burst: lines at once.
-    """
+    """Bounds the rate of log lines and counts those that are left out."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._bucket = TokenBucket(rate, burst)
@@ -79,12 +74,7 @@ class LineBudget:
 
 
 class AddressBuckets:
-    """One token bucket for each client address (IPv6: each /64), in bounded memory.
-
-    Args:
-        rate: events of one address in a second.
-        burst: events of one address at once.
-    """
+    """One token bucket for each client address (IPv6: each /64), in bounded memory."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate

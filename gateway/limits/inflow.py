@@ -35,11 +35,7 @@ class _Hold(weakref.ref[object]):
 class HeldBytes:
     """Bytes of frames in memory that are being received or are waiting, of all connections.
 
-    Args:
-        capacity: maximum number of bytes.
-
     Attributes:
-        total: bytes held now.
         freed: bytes freed since the start.
     """
 
@@ -86,8 +82,6 @@ class Meter:
 
     Args:
         key: the client's address, as returned by ``limit_key``.
-        pace: bucket of the connection.
-        paces: buckets of the addresses.
     """
 
     def __init__(

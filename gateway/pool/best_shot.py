@@ -49,11 +49,9 @@ def encode_best_shot(slab: Slab, lease: Lease, limit: int) -> None:
 
 
 def encode_within(pixels: Image, limit: int) -> bytes:
-    """Encode pixels at the best quality that fits; if none does, shrink the image.
+    """Encode pixels at the best quality within a limit of bytes; if none fits, shrink the image.
 
-    Args:
-        pixels: (height, width, 3) BGR, contiguous.
-        limit: maximum size in bytes, at least some thousands.
+    The pixels are (height, width, 3) BGR, contiguous; the limit is at least some thousands.
     """
     jpeg = _encode(pixels, BEST_QUALITY)
     best = len(jpeg)

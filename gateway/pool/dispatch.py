@@ -60,11 +60,7 @@ class FrameReceiver(Protocol):
 
 
 class Dispatcher:
-    """Owns the slots and leases and communicates with the workers.
-
-    Args:
-        offer: message that tells workers where to get the slab.
-    """
+    """Owns the slots and leases and communicates with the workers."""
 
     def __init__(
         self,
@@ -150,8 +146,7 @@ class Dispatcher:
     def _next(self, *, ahead: bool) -> Lease | None:
         """Lease a slot to the next queued session that still has a frame that may start.
 
-        Args:
-            ahead: the worker is busy, so the frame would wait at the worker.
+        If ``ahead``, the worker is busy, so the frame would wait at the worker.
         """
         admit = self._may_wait_ahead if ahead else None
         while self._slots.free and (session := self._ready.pop(admit)) is not None:

@@ -54,8 +54,7 @@ class FairQueue:
     def pop(self, admit: Callable[[str], bool] | None = None) -> Session | None:
         """Take the next session of the next address, which then moves to the end.
 
-        Args:
-            admit: returns whether an address may have its turn; None allows all.
+        ``admit`` returns whether an address may have its turn; None allows all.
         """
         for address, sessions in self._addresses.items():
             if admit is not None and not admit(address):

@@ -19,7 +19,6 @@ class DecisionReport:
     """Counts and remembers each decided session, and logs one line about it.
 
     Args:
-        recent: gets each decided session.
         reveal: log the liveness score of the last judged frame too, with ``env=development``.
     """
 

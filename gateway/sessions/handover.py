@@ -118,11 +118,7 @@ class HeldAnswers(NamedTuple):
 
 
 class StoreHandover(Handover):
-    """Sessions pass from gateway to gateway through the session store.
-
-    Args:
-        sealing_key: secret that all gateways of the store have.
-    """
+    """Sessions pass from gateway to gateway through the session store."""
 
     commits = True
 

@@ -38,10 +38,8 @@ class RecentSession(NamedTuple):
 
     Attributes:
         at: Unix time of the verdict, in seconds.
-        session: the session's id.
         outcome: ``accepted``, ``refused`` or ``left``.
         seconds: from its opening to the verdict.
-        frames: number of frames received.
         code: first code of the verdict; None if it has none.
         leading: the code that most of its frames had; None if no frame had any.
     """

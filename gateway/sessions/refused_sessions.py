@@ -47,7 +47,6 @@ class RefusalLimit(NamedTuple):
     Attributes:
         client: digest of an address, or of a person or kiosk with the name of its claim before it.
         sessions: refused sessions in the window at which it is blocked.
-        what: what it is, for people.
     """
 
     client: str

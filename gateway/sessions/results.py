@@ -19,10 +19,6 @@ class Results:
     """Finds the outcome of sessions: of this gateway now or lately, or in the session store.
 
     Results that were given are remembered for a time, in bounded memory; the oldest go first.
-
-    Args:
-        get: finds a session of this gateway.
-        sealing_key: secret of the gateways that share a session store; empty without one.
     """
 
     def __init__(

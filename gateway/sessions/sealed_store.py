@@ -76,12 +76,8 @@ class SealedStore:
     """The store as one gateway uses it.
 
     Args:
-        sealing_key: secret that all gateways of the store have.
         stored: called with a session that is stored as it is now.
         lost: called with a session that another gateway has taken over.
-
-    Attributes:
-        contact: whether Redis answers.
     """
 
     def __init__(

@@ -40,13 +40,8 @@ class Sessions:
 
     Args:
         shared_refusals: refused sessions that all gateways count; None without a session store.
-        sealing_key: secret of the gateways that share a session store; empty without one.
         held: counts the bytes of waiting frames; None counts them for these sessions alone.
         trace: called with each judged frame and the monotonic time of its answer.
-
-    Attributes:
-        recent: the last decided sessions.
-        sinks: state of the side-effect plugins.
     """
 
     def __init__(
@@ -127,13 +122,9 @@ class Sessions:
     ) -> tuple[Session, str]:
         """Open a session.
 
-        Args:
-            address: address of the client.
-            mirrored: its images are mirrored.
-            client: its description of itself, as JSON.
-            refused_before: what ``refused`` has counted so far.
-            start: claims of its start token for the verdict, as JSON.
-            start_id: id of that token.
+        ``client`` is the client's description of itself, and ``start`` the claims of its start
+        token for the verdict, both as JSON. ``refused_before`` is what ``refused`` has counted so
+        far.
 
         Returns:
             The session and its resume token, which only the client stores.

@@ -16,11 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class StoredReports:
-    """Reads sessions without taking them over, on a connection of its own: polling delays no write.
-
-    Args:
-        sealing_key: secret that all gateways of the store have.
-    """
+    """Reads sessions without taking them over, on its own connection: polling delays no write."""
 
     def __init__(self, config: Config, sealing_key: bytes) -> None:
         self._timeout = config.SESSION_STORE.timeout

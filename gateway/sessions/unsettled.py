@@ -15,9 +15,6 @@ class Unsettled:
 
     Args:
         capacity: bytes of all sessions together; a frame beyond is not retained, and counted.
-
-    Attributes:
-        bytes: bytes retained now.
     """
 
     def __init__(self, plugins: WsMiddlewares, capacity: int) -> None:

@@ -37,7 +37,6 @@ class PendingFrame:
 
     Attributes:
         seq: number in the session, from 1.
-        data: encoded image.
         header: what its header says, turned by ``rotation``.
         received: monotonic time of its arrival.
         deadline: monotonic time at which it is answered at the latest.
@@ -51,7 +50,6 @@ class PendingFrame:
         shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
         at: session time of its arrival, once it has its estimate; see ``Session.time_of``.
         wall: the same moment on the wall clock, for the token.
-        answered: the client has its answer.
     """
 
     seq: int

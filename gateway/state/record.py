@@ -47,7 +47,6 @@ class SessionRecord:
         opened: the event that the aggregator gets, and gets again after its restart.
         address: rate-limit key of the client's address (IPv6: /64); after a restore empty until the
             client reconnects.
-        bucket: bounds the rate of its frames.
         started: monotonic time of its opening; before this process's start if another opened it.
         profile: checks of the next frame; None until they are known.
         asked: monotonic time of the last question to the aggregator.
@@ -60,7 +59,6 @@ class SessionRecord:
         unsent: the last judged frame and the text of its STATUS, until that may be sent.
         log: judged frames, for a replay.
         codes: number of frames judged here that had each code.
-        kept: the best shot so far.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         unsettled: images of the frames after that, by number.
         result: text of RESULT once there is a verdict.

@@ -33,9 +33,6 @@ class Session(SessionRecord):
     At most one frame is in flight and one waits, the newest. The next frame starts after the
     judgement of the one before, which chooses its checks, and not before the answer to the one
     before may be sent: so at most one frame of a session is judged and not stored.
-
-    Attributes:
-        state: what it waits for.
     """
 
     state: State = field(default=State.OPENING, init=False)
@@ -70,12 +67,9 @@ class Session(SessionRecord):
     ) -> None:
         """Continue a session that another process had; its client has not come back yet.
 
-        Args:
-            log: its judged frames.
-            kept: the best shot so far.
-            profile: checks of the next frame; None if they are not known yet.
-            elapsed: seconds since its opening, as the aggregator or the store measured them;
-                the session is at least as old as its log shows.
+        The profile is None where it is not known yet. ``elapsed`` are the seconds since its
+        opening, as the aggregator or the store measured them; it is at least as old as its log
+        shows.
         """
         logged = log[-1].at - self.opened.at if log else 0.0
         self.started -= max(elapsed, logged, 0.0)

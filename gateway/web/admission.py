@@ -31,9 +31,6 @@ class Admission:
 
     Checks of the request itself come first, then the rate limit of the client's address, and last
     the rate limit that all clients share: a refused client uses up no handshake of others.
-
-    Args:
-        has_room: returns whether there is room for one more connection.
     """
 
     def __init__(

@@ -18,10 +18,6 @@ class Bearer:
 
     Args:
         key: the expected one; without one no request is right.
-        place: its key in the configuration.
-
-    Attributes:
-        is_configured: whether there is one.
 
     Raises:
         ConfigError: it is still the path of a file.

@@ -143,9 +143,8 @@ class ClientSocket(AdaptedConnection):
     def prepare_close(self, queued: int) -> None:
         """Let the caller decide how long the connection's end may take.
 
-        Args:
-            queued: bytes that the caller has still to write; these and the bytes in the write
-                buffer do not count as unread answers.
+        The ``queued`` bytes, which the caller has still to write, and those in the write buffer do
+        not count as unread answers.
         """
         self.disable_close_timeout()
         self._last_bytes = queued + self.transport.get_write_buffer_size()

@@ -23,12 +23,7 @@ def required_version(config: Config) -> str | None:
 
 
 def with_consent(version: str | None, start: str, header: object) -> str:
-    """Return the claims with the consent added, or unchanged if no consent is required.
-
-    Args:
-        version: the version that the person must have accepted, or None.
-        start: claims of the start token, as JSON.
-        header: header ``consent`` of CONNECT.
+    """Return the claims of a start token, as JSON, with the consent added if one is required.
 
     Raises:
         ProtocolError: there is no consent to the current version.

@@ -82,11 +82,7 @@ def make_room(config: Config) -> Capacity:
 
 
 class Descriptors:
-    """Detects when no file descriptor is left.
-
-    Attributes:
-        exhausted: none was left at the last probe.
-    """
+    """Detects when no file descriptor is left."""
 
     def __init__(self) -> None:
         self.exhausted = False

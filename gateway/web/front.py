@@ -29,12 +29,6 @@ HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 class Front:
     """Answers requests on the event loop, before any upgrade.
 
-    Args:
-        readiness: answers ``/readyz``.
-        server_result: answers the relying party's server.
-        jwks: the public keys, as JSON.
-        has_room: returns whether there is room for one more WebSocket.
-
     Raises:
         ResourceError: the kiosk page cannot be served.
     """

@@ -78,11 +78,8 @@ class Routes:
     ) -> None:
         """Add the handler of a path; each path has one.
 
-        Args:
-            path: path without query.
-            handler: answers the requests.
-            private: answer only requests from this machine or with credentials.
-            page: a page that opens a WebSocket, so the same credentials are required.
+        A ``private`` path is answered only from this machine or with credentials. A ``page`` opens
+        a WebSocket, so it requires the same credentials.
         """
         assert path not in self._handlers, path
         self._handlers[path] = handler

@@ -53,9 +53,7 @@ class PageConfig(Struct):
 def check_page_config(content: bytes, consent: str | None) -> None:
     """Check the file; one without a text is accepted: the operator's own pages may show it.
 
-    Args:
-        content: bytes of the file.
-        consent: version of the text that a person must accept; None if no session needs one.
+    ``consent`` is the version of the text that a person must accept; None if no session needs one.
 
     Raises:
         ResourceError: it is not JSON, a value has the wrong type, or its text is not the version in

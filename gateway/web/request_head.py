@@ -31,11 +31,7 @@ class UnfitRequest(Exception):
 
 
 class RequestHead:
-    """Collects the head of a request from received bytes, and nothing after it.
-
-    Args:
-        max_bytes: maximum size of the head.
-    """
+    """Collects the head of a request from received bytes, and nothing after it."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

@@ -39,7 +39,6 @@ class StartGrant:
 
     Attributes:
         claims: those for the verdict's token, as JSON.
-        jti: id of the token.
         name: issuer and id of the token; empty if the service asks for none.
         seconds: time until the token is refused for its age.
     """

@@ -117,11 +117,7 @@ def installed() -> Path:
 
 
 def read(page: KioskSection, consent: str | None = None) -> dict[str, StaticFile]:
-    """Read all files of the page that may be served, by path.
-
-    Args:
-        page: where they are.
-        consent: version of the text that a person must accept; None if no session needs one.
+    """Read all files of the page that may be served, by path; see ``check_page_config``.
 
     Raises:
         ResourceError: there is no page, it has too many bytes, its ``page.json`` is wrong or

@@ -22,11 +22,7 @@ class UsedTokens(Protocol):
     since: float
 
     async def use(self, name: str, seconds: float) -> bool:
-        """Use a token up.
-
-        Args:
-            name: issuer and id of the token.
-            seconds: time until it is refused for its age.
+        """Use up a token, by its issuer and id, for the seconds until it is refused for its age.
 
         Returns:
             Whether this is its first use.

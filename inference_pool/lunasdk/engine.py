@@ -27,7 +27,6 @@ class Engine:
     """FaceEngine with an active licence.
 
     Attributes:
-        module: the FaceEngine module.
         identity: digest of the names and sizes of the data files. Their content is gigabytes, which
             each worker would have to read at its start.
 

@@ -66,7 +66,6 @@ class ModelStore:
     """The models of one directory.
 
     Args:
-        directory: folder of the model files.
         provider: ``cpu`` and ``cuda`` run every model on that provider of onnxruntime; ``auto``
             and ``openvino`` run each on the provider in the manifest. Without OpenVINO, ``auto``
             uses the CPU provider and ``openvino`` fails.
@@ -75,7 +74,6 @@ class ModelStore:
         embeddings: let the liveness networks output their embeddings too, after their logits.
 
     Attributes:
-        kind: which of the manifest's sets the directory has.
         loaded: SHA-256 of each file requested so far, by role; for a variant, of its original,
             because both compute the same.
 

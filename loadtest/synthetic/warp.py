@@ -53,11 +53,8 @@ class Patch:
 def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image:
     """Draw an image's triangles at new positions, each with an affine map.
 
-    Args:
-        image: source of the colours; its border is repeated outside of it.
-        patches: in the order of drawing; later ones cover earlier ones. The first must cover the
-            whole frame, because pixels without a triangle are undefined.
-        size: width and height of the frame.
+    The image's border is repeated outside of it. Later patches cover earlier ones. The first must
+    cover the whole frame, whose size is width and height: pixels without a triangle are undefined.
     """
     source = np.concatenate([patch.source[patch.triangles] for patch in patches])
     target = np.concatenate([patch.target[patch.triangles] for patch in patches])

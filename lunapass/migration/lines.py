@@ -95,10 +95,8 @@ def _next(rows: list[str], index: int) -> tuple[Line, int]:
 def _read(chunk: str, number: int, original: str | None = None) -> SectionLine | KeyLine | None:
     """Read a header or an assignment; None if the chunk is not valid TOML.
 
-    Args:
-        chunk: one row, or the rows of a long value.
-        number: line of the first.
-        original: what the file has, if the chunk is a repair of that.
+    The chunk is one row, or the rows of a long value, or a repair of the ``original``. ``number``
+    is the line of the first row.
     """
     try:
         table = tomllib.loads(chunk)

@@ -78,12 +78,7 @@ def find_section(path: Path, root: type[Section]) -> Path | None:
 
 
 def find_key(section: Path, path: Path, root: type[Section]) -> NewPlace | str | None:
-    """Find what a key of a section is here.
-
-    Args:
-        section: path of the section here.
-        path: the key's own path in it, such as ``("args", "path")``.
-        root: the schema.
+    """Find what a key, such as ``("args", "path")`` of a section here, is here.
 
     Returns:
         Where its value goes, or the reason why it has no place, or None if it is unknown.

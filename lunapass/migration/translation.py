@@ -63,9 +63,7 @@ class Translation:
     """A translated file.
 
     Attributes:
-        root: the schema that it follows.
         blocks: lines of each section by its path, in order.
-        changes: every difference.
     """
 
     root: type[Section]

@@ -57,9 +57,6 @@ def _with_keys(config: ResolvedConfig, keys: TransportKeysSection) -> ResolvedCo
 class Generation:
     """A configuration that was read and validated, and its parts.
 
-    Args:
-        config: configuration of the machine.
-
     Attributes:
         name: digest of the configuration without the transport keys, which each start generates.
             It is keyed with the signing key, so that it cannot be used to test guesses of a
@@ -75,10 +72,6 @@ class Generation:
 
     def part(self, role: str, cell: int | None = None) -> Part:
         """Return one role's part.
-
-        Args:
-            role: one of ``ROLES``.
-            cell: number of its cell; None if there is only one.
 
         Raises:
             ConfigError: the signing key does not fit the algorithm.

@@ -27,11 +27,7 @@ _MARK = b"part"
 
 
 class PartSource(Protocol):
-    """Where a role gets its part.
-
-    Attributes:
-        part: the part with which the role starts.
-    """
+    """Where a role gets its part."""
 
     part: Part
 

@@ -31,14 +31,10 @@ ResolvedConfig = NewType("ResolvedConfig", Config)
 
 
 def resolve_key_files(config: Config, roles: Collection[str] = ROLES) -> ResolvedConfig:
-    """Replace each ``file:PATH`` of a key by the content of the file.
+    """Replace each ``file:PATH`` of a key that these roles use by the content of the file.
 
-    So a later change of a file needs a reload too, and no role sees a path.
-
-    Args:
-        config: a valid configuration.
-        roles: the roles that use the keys. A worker that is started by hand may run as a user that
-            cannot read the other roles' files.
+    So a later change of a file needs a reload too, and no role sees a path. A worker that is
+    started by hand may run as a user that cannot read the other roles' files.
 
     Raises:
         ConfigError: a file cannot be read, other users have access to it, its key does not fit, or

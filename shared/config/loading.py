@@ -56,12 +56,10 @@ VIDEO = Source(Path("config/lunapassvideo.config.toml"), "LUNAPASSVIDEO_CONFIG",
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
-    """Load the service's configuration.
+    """Load the service's configuration; variables of the environment override single keys.
 
-    Args:
-        path: the file; None takes ``$LUNAPASS_CONFIG``, else ``config/lunapassapi.config.toml``
-            if there is one, else the defaults.
-        environment: variables that override single keys.
+    Without a path, it is in ``$LUNAPASS_CONFIG``, else in ``config/lunapassapi.config.toml`` if
+    there is one, else it has the defaults.
 
     Raises:
         ConfigError: one line per error: file or variable, section, key, what was found, what is

@@ -22,7 +22,6 @@ class Part:
     """One role's part of a generation.
 
     Attributes:
-        generation: name of the generation.
         config: the configuration; other roles' secrets are empty.
         jwks: public keys as a JWK set in JSON, for the gateway.
         sealing_key: key for the records in the session store, for a gateway that has one.
@@ -55,10 +54,6 @@ def pack(part: Part) -> bytes:
 
 def unpack(data: bytes, role: str) -> Part:
     """Parse a part that ``pack`` wrote.
-
-    Args:
-        data: the JSON.
-        role: the role that it must be for.
 
     Raises:
         ConfigError: it is for another role, or not valid for this version.

@@ -42,9 +42,7 @@ class BestShot(Struct, frozen=True, array_like=True):
     """A frame that passed every check of the worker and may become the best shot.
 
     Attributes:
-        seq: number of the frame in its session.
         image: JPEG of the judged pixels: upright, baseline, 4:4:4, without metadata.
-        source: the client's file.
     """
 
     seq: Annotated[int, Meta(ge=0, le=2**63 - 1)]

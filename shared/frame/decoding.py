@@ -28,10 +28,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 def decode(data: bytes, limits: LimitsSection, rotation: int = 0) -> Image:
     """Check a frame's header, then decode the frame upright: (height, width, 3) BGR.
 
-    Args:
-        data: the encoded frame.
-        limits: limits of a frame.
-        rotation: clockwise rotation in addition to EXIF, a multiple of 90 degrees.
+    The rotation is clockwise, in addition to EXIF, by a multiple of 90 degrees.
 
     Raises:
         FrameError: the frame is refused.

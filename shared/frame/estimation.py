@@ -106,8 +106,6 @@ class Eyes:
     Attributes:
         left: openness of the person's own left eye.
         right: openness of the person's own right eye.
-        left_open: whether the left eye counts as open.
-        right_open: whether the right eye counts as open.
     """
 
     left: Finite
@@ -153,13 +151,6 @@ class Estimate:
         profile: profile under which the frame was judged.
         stage: last stage that ran.
         errors: codes of the failed checks of that stage; empty if all stages passed.
-        faces: number of faces found.
-        face: box of the judged face.
-        quality: sharpness and light of the face area.
-        head_pose: rotation of the head.
-        eyes: eye openness.
-        mouth: mouth scores.
-        glasses: kind of glasses.
         ags: suitability for face comparison, 0..1.
         liveness: passive liveness; None also if the backend has no model for it.
         descriptor: face descriptor for comparing persons, float32 bytes of unit length.
@@ -216,8 +207,6 @@ class Capabilities:
     """What a backend can estimate with its models.
 
     Attributes:
-        passive_liveness: a liveness model is loaded.
-        descriptor: a face descriptor model is loaded.
         name: backend and model set, for logs and the status page.
         models: digest of the models, for the token's claim ``policy``; if the backend has none, it
             is empty, and its class and ``name`` are used instead.

@@ -34,7 +34,6 @@ class Header:
     """Header of an encoded image.
 
     Attributes:
-        format: format of the file.
         width: stored width in pixels, before ``orientation`` is applied.
         height: stored height in pixels.
         orientation: EXIF orientation 1..8; 1 is upright.

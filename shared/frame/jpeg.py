@@ -98,14 +98,10 @@ def header_segments(data: bytes) -> Iterator[Segment]:
 
 
 def scans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each scan's coded data, up to the end of the image.
+    """Yield start and end of each scan's coded data, from the first scan's marker to the end.
 
     Decoders see the same scans: they stop at the same markers in coded data, and ignore what is
     inside a segment or after the end.
-
-    Args:
-        data: the JPEG.
-        position: position of the first scan's marker.
 
     Raises:
         FrameError: the structure is damaged, or the end is missing.

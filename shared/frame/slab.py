@@ -60,7 +60,6 @@ class Slab:
     Attributes:
         name: random name in the slab's header.
         inode: inode of the memory; no other memory has the same.
-        slots: number of slots.
         slot_bytes: size of a slot including its header.
     """
 
@@ -108,10 +107,7 @@ class Slab:
 
     @classmethod
     def of_descriptor(cls, descriptor: int) -> Slab:
-        """Map a sealed slab for reading.
-
-        Args:
-            descriptor: descriptor of the memory; the slab closes it. After an error it stays open.
+        """Map a sealed slab for reading; it closes the descriptor, but not after an error.
 
         Raises:
             SlotError: it is not a slab, or other processes could change it.

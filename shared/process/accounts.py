@@ -96,7 +96,6 @@ class Scores:
     """Liveness scores by bucket.
 
     Attributes:
-        total: sum of all scores.
         counts: number of scores by index of ``SCORE_BOUNDS``.
     """
 
@@ -162,9 +161,6 @@ class Accounts:
 
     Args:
         name: name of the process, such as ``worker-0``.
-
-    Attributes:
-        codes: number of frames that got each code.
     """
 
     def __init__(self, name: str) -> None:

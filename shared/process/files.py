@@ -14,11 +14,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
     """Write a file: its path has either the old content or all of the new.
 
     The name of the unfinished file contains the process id, so two processes may write one path.
-
-    Args:
-        path: path of the file; its folder must exist.
-        data: the content.
-        mode: permissions regardless of the umask; None to let the umask decide.
+    The folder must exist. The file has the permissions ``mode``, or without one those of the umask.
 
     Raises:
         OSError: it cannot be written; the old file is unchanged.

@@ -9,12 +9,8 @@ class Outage:
     """Whether a resource of this process, such as a disk or Redis, has failed.
 
     Args:
-        log: where to log.
         failing: what to log when it fails, before the reason.
         recovered: what to log when it works again.
-
-    Attributes:
-        ongoing: the last use failed.
     """
 
     def __init__(self, log: logging.Logger, failing: str, recovered: str) -> None:
@@ -24,11 +20,7 @@ class Outage:
         self.ongoing = False
 
     def failed(self, why: object) -> None:
-        """Record a failure; only the first of several in a row is logged.
-
-        Args:
-            why: the reason and the consequence.
-        """
+        """Record a failure; only the first of several in a row is logged."""
         was_ongoing, self.ongoing = self.ongoing, True  # first: logging may use the resource
         if not was_ongoing:
             self._log.error("%s: %s", self._failing, why)

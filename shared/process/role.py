@@ -82,8 +82,7 @@ class Role:
     def reload(self, apply: Callable[[Part], None]) -> None:
         """Apply the newest part of the configuration; log an invalid one and change nothing.
 
-        Args:
-            apply: applies a part; raises StartupError if that is impossible.
+        ``apply`` raises StartupError if it cannot apply a part.
         """
         self.notifier.reloading()
         part = self._source.reload() if self._source else None

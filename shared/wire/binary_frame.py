@@ -22,11 +22,7 @@ _SHORT_HEAD = 6
 class BinaryFrame:
     """A frame that is being received.
 
-    Args:
-        size: bytes of the payload.
-
     Attributes:
-        mask: masking key.
         missing: bytes of the payload that have not arrived.
         masked: the payload so far, still masked.
     """
@@ -52,16 +48,11 @@ class BinaryFrame:
 
 
 def begin(data: bytes, position: int, max_size: int) -> tuple[BinaryFrame, int] | None:
-    """Read the head of a frame.
-
-    Args:
-        data: received bytes.
-        position: where the frame starts, before the end of ``data``.
-        max_size: maximum size of the payload.
+    """Read the head of a frame that starts at a position before the end of the received bytes.
 
     Returns:
-        The frame and the position of its payload; None for all other frames, larger ones included,
-        and for an incomplete head.
+        The frame and the position of its payload; None for all other frames, too large ones
+        included, and for an incomplete head.
     """
     rest = len(data) - position
     if data[position] != WHOLE_BINARY or rest < _SHORT_HEAD or data[position + 1] < MASKED:

@@ -38,9 +38,6 @@ _ZAP_ADDRESS = "inproc://zeromq.zap.01"
 def write_keys(directory: Path) -> str:
     """Generate a key pair for each role and write the secret keys to files of mode 0600.
 
-    Args:
-        directory: where to write them; created if missing.
-
     Returns:
         The section of the configuration that names them, as TOML.
 
@@ -190,10 +187,6 @@ class Guard:
     """Allows only clients with one public key to connect to this process's server.
 
     libzmq asks it once per connection, not per message; it answers on the running loop.
-
-    Args:
-        domain: role of the server.
-        public: public key of the clients.
 
     Raises:
         ResourceError: this process already has a guard.

@@ -136,7 +136,6 @@ class Open(Wire, frozen=True):
 
     Attributes:
         at: Unix time of the opening, in seconds.
-        seed: seed of the plugins' random numbers.
         settled: in a replay, the last frame (or ``END``) whose side effects are done.
         plugins: in a replay, ``Opened.plugins``.
         term: number of gateways that have owned the session, from 1; each take-over raises it.

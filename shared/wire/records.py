@@ -31,8 +31,6 @@ class Judged(NamedTuple):
         seq: number of the frame.
         at: time of its arrival: wall time of the opening, plus the time elapsed since then on a
             monotonic clock.
-        estimate: the packed estimate.
-        answers: answers of external services.
         wall: wall time of its arrival, for the token; None means ``at``.
         prompted: time at which the answer to the frame before was sent, on the clock of ``at``;
             None where another process sent it.
@@ -55,7 +53,6 @@ class History(Struct, frozen=True, array_like=True):
 
     Attributes:
         opened: the packed ``Open`` message.
-        kept: the best shot so far.
     """
 
     opened: bytes

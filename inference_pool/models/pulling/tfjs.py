@@ -45,13 +45,10 @@ _AXES = {0: 0, 1: 2, 2: 3, 3: 1, -1: 1}
 
 
 def convert(topology: bytes, weights: bytes, outputs: Mapping[str, str]) -> bytes:
-    """Convert a TensorFlow.js graph model to ONNX.
+    """Convert a TensorFlow.js graph model, its JSON file and its one weights file, to ONNX.
 
-    Args:
-        topology: the model's JSON file.
-        weights: its one weights file.
-        outputs: name of each output -> name of the TensorFlow node that computes it, in order.
-            Nodes that no output needs are omitted.
+    ``outputs`` has the name of each output and of the TensorFlow node that computes it, in order.
+    Nodes that no output needs are omitted.
 
     Returns:
         The serialised ONNX model, with an NCHW input ``input`` of batch 1. An output that comes
