@@ -22,12 +22,9 @@ their camera, or from drivers that repeat an image to keep their frame rate."""
 class CopyCheck:
     """Refuses copies, and ends the session after ``MAX_IN_A_ROW`` of them in a row.
 
-    Pixels are compared by their digest. A frame without a digest failed a check before liveness and
-    does not count anyway. It is not a copy, but does not interrupt a row either: otherwise black
-    frames between copies would.
-
-    Args:
-        memory: frames of other sessions; None compares only within this session.
+    Pixels are compared by their digest; without a memory, only within this session. A frame without
+    a digest failed a check before liveness and does not count anyway. It is not a copy, but does
+    not interrupt a row either: otherwise black frames between copies would.
     """
 
     def __init__(self, session: str, memory: FrameMemory | None) -> None:

@@ -58,11 +58,7 @@ BOUNDS_IF_ON = ("refusedSessionsPerPerson", "refusedSessionsPerKiosk")
 
 @dataclass(frozen=True)
 class Policy:
-    """What judges the sessions that start with a configuration.
-
-    Attributes:
-        plugins: names of the plugins in the order they run, each with its stated arguments.
-    """
+    """What judges the sessions that start with a configuration; plugins in the order they run."""
 
     plugins: tuple[tuple[str, Stated], ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)

@@ -56,11 +56,7 @@ class Outcome(NamedTuple):
 
 @dataclass
 class Judging:
-    """A frame that is being judged.
-
-    Attributes:
-        recorded: answers of the log that are not used yet.
-    """
+    """A frame that is being judged, with the answers of the log that are not used yet."""
 
     frame: FrameJudgement
     chain: Chain

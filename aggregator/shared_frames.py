@@ -82,11 +82,7 @@ return 'accepted'
 
 
 class SharedFrames:
-    """Frames of the sessions of all machines.
-
-    Args:
-        limits: maximum age and number of frames; in Redis for all machines together.
-    """
+    """Frames of the sessions of all machines, which share the limits."""
 
     def __init__(
         self,

@@ -22,12 +22,9 @@ class Count:
 
 
 class Counter:
-    """A counter with labels, for the thread of the event loop only.
+    """A counter with labels, for the thread of the event loop only; its name is without ``_total``.
 
     The library's counter has a lock and checks that each frame would pay for twice.
-
-    Args:
-        name: name in the exposition, without ``_total``.
     """
 
     def __init__(

@@ -13,13 +13,10 @@ from shared.wire.messages import Account
 
 
 class RoleAccounts:
-    """The accounts of successive processes with one name.
+    """The accounts of successive processes with one name, last updated at a monotonic time.
 
     A process is identified by its id. If its CPU time decreases, the process has ended and another
     one has its id, as happens in containers.
-
-    Attributes:
-        updated: monotonic time of it.
     """
 
     MAX_SEPARATE = 4

@@ -51,11 +51,7 @@ CLOSE_SECONDS = 5.0
 
 
 class Gateway:
-    """Makes the parts of the process and connects them.
-
-    Args:
-        parent: process id of the supervisor; the gateway ends when that process has ended.
-    """
+    """Makes the parts of the process and connects them; ends when the supervisor has ended."""
 
     def __init__(
         self,

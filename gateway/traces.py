@@ -29,10 +29,7 @@ EXPORT_SECONDS = 2
 
 
 class Traces:
-    """Makes the spans of a sample of the frames.
-
-    Args:
-        exporter: receives finished spans; by default OTLP over HTTP to the destination.
+    """Makes the spans of a sample of the frames; by default exports them by OTLP over HTTP.
 
     Raises:
         ConfigError: the extra ``traces`` is not installed.

@@ -91,10 +91,8 @@ class AdaptedJob(Job):
 class AdaptedQueue(Queue):
     """A queue whose jobs are moved to an intermediate list, even if a worker has several queues.
 
-    With several queues RQ pops the job; if the worker died then, the job would be lost.
-
-    Attributes:
-        clock: measures the wait; a class attribute, since RQ makes the queues.
+    With several queues RQ pops the job; if the worker died then, the job would be lost. The clock
+    is a class attribute, since RQ makes the queues.
     """
 
     clock: ClassVar[Clock] = SYSTEM

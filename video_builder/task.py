@@ -24,10 +24,7 @@ Task = Callable[[Film], object]
 
 
 class Tasks:
-    """The functions of one task file.
-
-    Args:
-        file: a Python file; it is executed.
+    """The functions of one task file, a Python file, which is executed.
 
     Raises:
         ConfigError: the file cannot be read or executed, or has no function.

@@ -67,11 +67,7 @@ class View:
 
 
 class Lids:
-    """Distinguishes eyes that are kept shut from a natural blink.
-
-    Args:
-        one_eyed: shutting one eye is enough.
-    """
+    """Distinguishes eyes (if ``one_eyed``, one eye) that are kept shut from a natural blink."""
 
     def __init__(self, *, one_eyed: bool) -> None:
         self._one_eyed = one_eyed

@@ -16,11 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class StoredAnswer(NamedTuple):
-    """An answer that an earlier process left.
-
-    Attributes:
-        size: size in bytes.
-    """
+    """An answer, of ``size`` bytes, that an earlier process left."""
 
     session: str
     size: int

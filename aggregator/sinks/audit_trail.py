@@ -49,9 +49,6 @@ def files_of(folder: Path) -> list[Path]:
 class AuditTrail:
     """Appends to the chain of a folder that no other process writes.
 
-    Args:
-        max_bytes: size at which the next file starts.
-
     Attributes:
         seq: number of the last record; 0 before the first.
         head: digest of its line; empty before the first use.

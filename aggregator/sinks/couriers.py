@@ -38,17 +38,11 @@ def signature(key: str, body: bytes) -> str:
 
 
 class Couriers:
-    """A thread that delivers the answers of a queue.
+    """A thread that delivers the answers of a queue, which limits the number of concurrent tries.
 
     Each try is a task of the thread's event loop, so its deadline covers connecting, the TLS
-    handshake, sending and the head of the reply. The body of the reply is never read; redirects
-    are not followed.
-
-    Args:
-        queue: the waiting answers; it limits the number of concurrent tries.
-
-    Attributes:
-        given_up: number of answers that were not delivered by the last try.
+    handshake, sending and the head of the reply. The body of the reply is never read; redirects are
+    not followed. ``given_up`` counts the answers that were not delivered by the last try.
     """
 
     def __init__(

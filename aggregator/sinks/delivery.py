@@ -17,13 +17,10 @@ MAX_MARKS = 1000
 
 
 class Effects:
-    """The sinks of one aggregator.
+    """The sinks of one aggregator; ``capacity`` bytes may wait for each.
 
     An event is settled once every sink has made it durable, or has dropped and counted it. The
     gateway retains events that are not settled and sends them again to the next aggregator.
-
-    Args:
-        capacity: bytes that may wait for each sink.
     """
 
     def __init__(self, sinks: Sequence[Sink], capacity: int, *, clock: Clock = SYSTEM) -> None:

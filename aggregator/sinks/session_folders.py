@@ -57,10 +57,7 @@ class Folder(NamedTuple):
 
 
 class SessionFolders:
-    """The folders below one path.
-
-    Args:
-        retention: how long the folders are kept, in addition to ``args.maxAgeDays``.
+    """The folders below one path, kept as long as ``args.maxAgeDays`` and the retention allow.
 
     Raises:
         OSError: the path cannot be written.

@@ -22,12 +22,9 @@ ESSENTIAL_FACTOR = 1.1
 
 
 class Spool:
-    """Entries as numbered files of a private folder.
+    """Entries of at most ``capacity`` bytes together, as numbered files of a private folder.
 
     Each process claims a subfolder of its own; the next process takes over the files of a dead one.
-
-    Args:
-        capacity: maximum total of bytes.
 
     Raises:
         ResourceError: the folder cannot be created or written, or too many processes share it.

@@ -94,10 +94,8 @@ class VideoRedis:
     """Sink of the plugin: writes to Redis, or during an outage to a bounded spool on disk.
 
     While the spool is not empty, all operations go through it, to keep a session's frames in order.
-    A frame that does not fit is dropped; the end of a session has extra room.
-
-    Args:
-        max_seconds: maximum duration of a session.
+    A frame that does not fit is dropped; the end of a session has extra room. A session lasts at
+    most ``max_seconds``.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.

@@ -35,8 +35,7 @@ class _Hold(weakref.ref[object]):
 class HeldBytes:
     """Bytes of frames in memory that are being received or are waiting, of all connections.
 
-    Attributes:
-        freed: bytes freed since the start.
+    ``freed`` counts the bytes freed since the start.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -78,11 +77,7 @@ class HeldBytes:
 
 
 class Meter:
-    """Measures one connection.
-
-    Args:
-        key: the client's address, as returned by ``limit_key``.
-    """
+    """Measures one connection; its key is the client's address, as returned by ``limit_key``."""
 
     def __init__(
         self, key: str, pace: TokenBucket, paces: AddressBuckets, held: HeldBytes, clock: Clock

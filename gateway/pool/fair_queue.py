@@ -16,10 +16,8 @@ class FairQueue:
 
     When all workers are busy, every address with a waiting frame gets the same share, so many
     sessions of one address take nothing from the others. A queued session whose address changes
-    keeps its place.
-
-    Attributes:
-        count: number of queued sessions; the dispatcher reads it several times per frame.
+    keeps its place. The dispatcher reads ``count``, the number of queued sessions, several times
+    per frame.
     """
 
     def __init__(self) -> None:

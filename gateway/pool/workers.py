@@ -98,13 +98,9 @@ class WorkerTally:
 
 
 class Workers:
-    """The connected workers, and the counters of each name.
+    """The connected workers by their peer address, and the counters of each name.
 
-    Args:
-        died: called with a worker whose process has ended, and the reason.
-
-    Attributes:
-        links: workers by their peer address.
+    ``died`` is called with a worker whose process has ended, and the reason.
     """
 
     def __init__(

@@ -18,8 +18,7 @@ log = logging.getLogger(__name__)
 class DecisionReport:
     """Counts and remembers each decided session, and logs one line about it.
 
-    Args:
-        reveal: log the liveness score of the last judged frame too, with ``env=development``.
+    With ``env=development`` (``reveal``) it logs the liveness score of the last judged frame too.
     """
 
     def __init__(self, recent: RecentSessions, *, reveal: bool) -> None:

@@ -106,11 +106,7 @@ class Handover:
 
 
 class HeldAnswers(NamedTuple):
-    """Answers of a session that wait until it is stored.
-
-    Attributes:
-        since: monotonic time since which the oldest of them waits.
-    """
+    """Answers of a session that wait, since a monotonic time, until it is stored."""
 
     session: Session
     since: float

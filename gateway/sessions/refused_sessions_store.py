@@ -40,8 +40,7 @@ return {{redis.call('ZCARD', KEYS[1]), tostring(now - tonumber(newest[2]))}}
 class StoredRefusals:
     """Counts refused sessions in the session store; while that is down, it counts nothing.
 
-    Args:
-        clock: measures the pause after a failed try; Redis dates what is counted.
+    Redis dates what is counted; the clock measures the pause after a failed try.
     """
 
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:

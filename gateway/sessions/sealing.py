@@ -32,8 +32,7 @@ State = tuple[bytes, int, int, Profile | None, int, int, str | None]
 class Stored:
     """What another gateway needs to continue a session; most fields are those of ``Session``.
 
-    Attributes:
-        elapsed: seconds since its opening, by Redis's clock.
+    ``elapsed`` are the seconds since its opening, by Redis's clock.
     """
 
     opened: Open
@@ -47,11 +46,7 @@ class Stored:
 
 
 class Sealer:
-    """Seals and opens the pieces of sessions.
-
-    Args:
-        key: secret that all gateways have.
-    """
+    """Seals and opens the pieces of sessions, with a secret that all gateways have."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

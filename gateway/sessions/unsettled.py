@@ -13,8 +13,7 @@ from shared.config.middlewares import WsMiddlewares
 class Unsettled:
     """Makes sessions retain the images that a side-effect plugin may still need.
 
-    Args:
-        capacity: bytes of all sessions together; a frame beyond is not retained, and counted.
+    All together retain ``capacity`` bytes; a frame beyond is not retained, and counted.
     """
 
     def __init__(self, plugins: WsMiddlewares, capacity: int) -> None:

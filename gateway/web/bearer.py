@@ -14,10 +14,7 @@ CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class Bearer:
-    """A credential that another server sends.
-
-    Args:
-        key: the expected one; without one no request is right.
+    """A credential that another server sends; without a key no request is right.
 
     Raises:
         ConfigError: it is still the path of a file.

@@ -54,8 +54,7 @@ class ClosingTimeLimit:
 class ClosingTimer:
     """Aborts an ending connection when its time is over.
 
-    Args:
-        last: bytes of the last message, written or not.
+    The last message has ``last`` bytes, written or not.
     """
 
     def __init__(

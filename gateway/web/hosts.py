@@ -20,11 +20,9 @@ LOCAL_NAME = "localhost"
 class OwnHosts:
     """The service's hosts.
 
-    These are the listed ones, localhost, loopback addresses, and the local address of the
-    connection: unlike a name, an address cannot be made to resolve to another machine.
-
-    Args:
-        listed: names or addresses, with a port or for all ports; ``*`` allows every host.
+    These are the listed ones, with a port or for all ports (``*`` is every host), localhost,
+    loopback addresses, and the local address of the connection: unlike a name, an address cannot be
+    made to resolve to another machine.
 
     Raises:
         ValueError: one of them is not a host.

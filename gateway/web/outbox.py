@@ -18,11 +18,8 @@ from shared.wire.websocket_adapter import send_at_once
 class Outbox:
     """Sends texts in order; may be called from anywhere on the loop.
 
-    Args:
-        queued_bytes: maximum number of bytes waiting for a client that does not read.
-
-    Attributes:
-        close_code: close code of an ending connection; None while it is open.
+    At most ``queued_bytes`` may wait for a client that does not read. An ending connection has a
+    ``close_code``.
     """
 
     def __init__(self, socket: ClientSocket, queued_bytes: int, *, clock: Clock = SYSTEM) -> None:

@@ -53,11 +53,7 @@ def refuse(
 
 
 class RefusalLog:
-    """Counts refusals, and logs them once per address and minute.
-
-    Args:
-        development: log how to allow the request.
-    """
+    """Counts refusals; logs them once per address and minute, in development with the remedy."""
 
     def __init__(self, *, development: bool, clock: Clock = SYSTEM) -> None:
         self._clock = clock

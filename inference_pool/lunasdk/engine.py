@@ -26,9 +26,8 @@ MAX_ERROR_CHARS = 300
 class Engine:
     """FaceEngine with an active licence.
 
-    Attributes:
-        identity: digest of the names and sizes of the data files. Their content is gigabytes, which
-            each worker would have to read at its start.
+    ``identity`` is a digest of the names and sizes of the data files. Their content is gigabytes,
+    which each worker would have to read at its start.
 
     Raises:
         StartupError: bindings, data or licence are missing or invalid.

@@ -60,11 +60,7 @@ class Change:
 
 @dataclass
 class Translation:
-    """A translated file.
-
-    Attributes:
-        blocks: lines of each section by its path, in order.
-    """
+    """A translated file; ``blocks`` has the lines of each section by its path, in order."""
 
     root: type[Section]
     blocks: dict[Path, list[str]] = field(default_factory=dict)

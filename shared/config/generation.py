@@ -57,10 +57,9 @@ def _with_keys(config: ResolvedConfig, keys: TransportKeysSection) -> ResolvedCo
 class Generation:
     """A configuration that was read and validated, and its parts.
 
-    Attributes:
-        name: digest of the configuration without the transport keys, which each start generates.
-            It is keyed with the signing key, so that it cannot be used to test guesses of a
-            password.
+    Its name is the digest of the configuration without the transport keys, which each start
+    generates. It is keyed with the signing key, so that it cannot be used to test guesses of a
+    password.
     """
 
     def __init__(self, config: ResolvedConfig) -> None:

@@ -43,8 +43,7 @@ def log_part(event: str, part: Part) -> None:
 class PartFile:
     """A file with the role's part, written by ``lunapass config parts``.
 
-    Args:
-        cell: number of the role's cell on this machine; None for the one in the part.
+    Without a ``cell``, the part's own number of the cell on this machine is used.
 
     Raises:
         ConfigError: the file cannot be read, or is not a part of this role.
@@ -77,10 +76,7 @@ class PartFile:
 
 
 class PartSocket:
-    """Parts from the supervisor, over an inherited socket.
-
-    Args:
-        descriptor: number of the socket; at least one part has been sent.
+    """Parts from the supervisor, over an inherited socket to which at least one part has been sent.
 
     Raises:
         ConfigError: no part of this role was sent.

@@ -35,8 +35,7 @@ _MARK = b"S"
 class SlabServer:
     """Passes a slab to each process of this user that connects; runs on the running loop.
 
-    Args:
-        directory: private folder for the socket. The socket of a dead gateway is replaced.
+    The socket is in a private folder. That of a dead gateway is replaced.
 
     Raises:
         ResourceError: the socket cannot be created.

@@ -33,9 +33,8 @@ Packed = tuple[tuple[int, int], ...]
 class Histogram:
     """Durations by bucket.
 
-    Attributes:
-        observe: counts one duration. It is ``append`` of a list that ``fold`` empties, because a
-            frame has ten durations, and their buckets are found faster in one go.
+    ``observe`` counts one duration. It is ``append`` of a list that ``fold`` empties, because a
+    frame has ten durations, and their buckets are found faster in one go.
     """
 
     __slots__ = ("_counts", "_new", "_total", "observe")
@@ -93,11 +92,7 @@ class Histogram:
 
 
 class Scores:
-    """Liveness scores by bucket.
-
-    Attributes:
-        counts: number of scores by index of ``SCORE_BOUNDS``.
-    """
+    """Liveness scores, counted by index of ``SCORE_BOUNDS``."""
 
     def __init__(self) -> None:
         self.total = 0.0
@@ -157,11 +152,7 @@ class Recent:
 
 
 class Accounts:
-    """What one process has done since it started.
-
-    Args:
-        name: name of the process, such as ``worker-0``.
-    """
+    """What one process, such as ``worker-0``, has done since it started."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -28,9 +28,8 @@ HOST_ERRORS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 class Listeners:
     """Listening sockets of a gateway.
 
-    Attributes:
-        inherited: the parent holds them too and a successor will accept the queued connections, so
-            a draining gateway stops accepting.
+    If they are ``inherited``, the parent holds them too and a successor will accept the queued
+    connections, so a draining gateway stops accepting.
     """
 
     sockets: list[socket.socket]

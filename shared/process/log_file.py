@@ -17,10 +17,7 @@ class LogFile(logging.Handler):
     """Appends each line with one write, so that the lines of several processes do not mix.
 
     A file that was renamed or removed, as by logrotate, is created again. A full disk costs lines,
-    never the process.
-
-    Args:
-        path: the file; a relative path is below the working directory.
+    never the process. A relative path is below the working directory.
 
     Raises:
         ResourceError: the file cannot be opened.

@@ -49,11 +49,7 @@ END = 2**62
 
 
 class History(Struct, frozen=True, array_like=True):
-    """A session as the aggregator has it.
-
-    Attributes:
-        opened: the packed ``Open`` message.
-    """
+    """A session as the aggregator has it, with its packed ``Open`` message."""
 
     opened: bytes
     judged: list[Judged]

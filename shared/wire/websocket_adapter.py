@@ -26,11 +26,7 @@ SERVER_LOGGER = "websockets.server"
 
 
 class AdaptedConnection(ServerConnection):
-    """A server's connection with hooks for subclasses.
-
-    Attributes:
-        transport: the TCP connection, from ``on_open`` on.
-    """
+    """A server's connection with hooks for subclasses; has its transport from ``on_open`` on."""
 
     transport: asyncio.Transport
     _binary: BinaryFrame | None = None
