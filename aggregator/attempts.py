@@ -9,12 +9,7 @@ from shared.frame.estimation import Estimate, Stage
 
 
 class Attempts:
-    """Counts a session's frames against their limits.
-
-    Args:
-        section: the limits of LUNA PASS 1.x; the session ends with the frame that reaches one.
-        limits: this project's limit on refusals for low liveness.
-    """
+    """Counts a session's frames against their limits; one that reaches a limit ends the session."""
 
     def __init__(self, section: LivenessSection, limits: LimitsSection) -> None:
         self._section = section

@@ -26,12 +26,7 @@ NOT_JUDGED = Outcome((), final=False, accepted=False, keep=False, profile=Profil
 
 @dataclass
 class Pending:
-    """A frame that is being judged.
-
-    Attributes:
-        peer: gateway that waits for the answer; None if it is dead.
-        started: monotonic time at which judging started.
-    """
+    """A frame that is being judged for a gateway (``peer``), since a monotonic time."""
 
     peer: bytes | None
     message: Judge

@@ -42,12 +42,7 @@ class PlatformError(NoAnswer):
 
 @dataclass
 class Breaker:
-    """Circuit breaker: opens after outages in a row, then allows one request per pause.
-
-    Attributes:
-        failures: outages in a row.
-        retry_at: monotonic time of the next allowed request while it is open.
-    """
+    """Circuit breaker: opens after outages in a row, then allows one request per pause."""
 
     clock: Clock = SYSTEM
     failures: int = 0

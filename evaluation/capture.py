@@ -79,9 +79,7 @@ class Capture:
 
     Args:
         logs: FileLogger's path.
-        target: the labelled set.
         ask: shows a request and returns the operator's answer.
-        say: shows a line.
     """
 
     def __init__(

@@ -115,11 +115,9 @@ SESSION_VIEWS = (
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The rates of a view in both reports.
+    """The rates of a view in both reports; ``changes`` are by the name of the rate.
 
-    Attributes:
-        changes: by the name of the rate.
-        half_total: None without live presentations or attacks.
+    ``half_total`` is None without live presentations or attacks.
     """
 
     view: CountedView

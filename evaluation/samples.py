@@ -36,7 +36,6 @@ class Sample:
         path: image, video or session folder.
         name: the path in reports, relative to the set.
         species: kind of attack; empty for a live presentation.
-        subject: the person presenting.
         group: group of people, such as an age range; empty if the set names none.
     """
 

@@ -14,7 +14,6 @@ class Scored:
     """A presentation with its scores.
 
     Attributes:
-        measured: sample and estimates.
         score: score of the liveness estimation alone; None if no frame has one.
         served: score of the whole service; minus infinity if it never accepts.
         codes: codes of the first failed stage, of the frame that passed the most stages.

@@ -57,12 +57,7 @@ SIGNS = (
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSign:
-    """A sign in the sessions of a set, measured where each session ended.
-
-    Attributes:
-        live: its values in live sessions.
-        attacks: its values in attacks, by species.
-    """
+    """The values of a sign where each session ended, of live ones and of attacks by species."""
 
     sign: Sign
     now: float

@@ -85,10 +85,7 @@ class Gateway:
             raise
 
     def _wire(self) -> None:
-        """Make the parts, each after those that it needs.
-
-        Both links are made before the sessions, which receive what they report.
-        """
+        """Make the parts: both links before the sessions, which receive what they report."""
         config, key, clock = self._config, self._part.sealing_key, self._clock
         ledger = Ledger(metrics.STEPS, clock=clock)
         self._pool = Dispatcher(config, self._slab, self._slab_server.offer, ledger, clock=clock)

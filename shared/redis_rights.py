@@ -27,12 +27,7 @@ RETRY_SECONDS = 5.0
 
 
 class Probe(NamedTuple):
-    """A command to check.
-
-    Attributes:
-        rule: ACL rule that allows the command.
-        pattern: ACL rule that allows its key or channel.
-    """
+    """A command to check, with the ACL rules that allow it and its key or channel."""
 
     command: tuple[str, ...]
     rule: str

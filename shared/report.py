@@ -14,10 +14,7 @@ from shared.errors import os_errors
 
 
 def shown(value: Any) -> str:
-    """Format a value for a table: numbers are shortened, None is a dash.
-
-    A percent sign stays on the line of its number.
-    """
+    """Format a value for a table: short numbers, a dash for None, no line break before ``%``."""
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value).replace(" %", "\u00a0%")

@@ -28,12 +28,7 @@ WITHOUT_REORDERING = 2
 
 @dataclass(frozen=True)
 class VideoCodec:
-    """An encoder of FFmpeg.
-
-    Attributes:
-        tag: four-letter code of the codec, for players.
-        crf: default constant quality.
-    """
+    """An encoder of FFmpeg: four-letter code of the codec for players, default constant quality."""
 
     encoder: str
     tag: str

@@ -34,13 +34,10 @@ class Film:
     """A finished video.
 
     Attributes:
-        session: id of the session.
-        video: the file.
         side_file: the JSON file about its frames and the verdict.
         accepted: the session's verdict; None if there is none.
         frames: number of images in the video.
         skipped: number of frames that could not be decoded.
-        seconds: length of the video.
         sha256: digest of the video file, hexadecimal.
     """
 

@@ -71,12 +71,7 @@ def _size(frame: StoredFrame, limits: LimitsSection) -> Size:
 
 
 class Reel:
-    """Decodes stored frames and writes a line of the side file for each.
-
-    Attributes:
-        taken: number of decoded frames.
-        skipped: number of frames that could not be decoded.
-    """
+    """Decodes stored frames and writes a line of the side file for each; counts them."""
 
     def __init__(self, settings: VideoSection, extent: Extent, lines: SummaryWriter) -> None:
         self._settings = settings

@@ -1,7 +1,8 @@
 """The actions of ActiveLiveness and LifeSigns as small state machines.
 
 A state machine takes one frame after the other and returns a prompt until its action is complete.
-Any other action seen before that is wrong, even if the requested one follows.
+Any other action seen before that is wrong, even if the requested one follows. ``shown_at`` is the
+time of the first frame that shows the action.
 """
 
 from __future__ import annotations
@@ -107,12 +108,7 @@ class Lids:
 
 
 class HeadAction:
-    """Look straight, turn the head past the threshold, look straight again.
-
-    Attributes:
-        prompt: the code that asks for the action.
-        shown_at: time of the first frame that shows it.
-    """
+    """Look straight, turn the head past the threshold, look straight again."""
 
     _PROMPTS = {  # noqa: RUF012
         Action.TURN_LEFT: (Code.LOOK_STRAIGHT_YAW, Code.ASK_TURN_LEFT),
@@ -163,12 +159,7 @@ class HeadAction:
 
 
 class BlinkAction:
-    """Open the eyes, shut them and open them again, with the head straight.
-
-    Attributes:
-        prompt: the code that asks for the action.
-        shown_at: time of the first frame that shows it.
-    """
+    """Open the eyes, shut them and open them again, with the head straight."""
 
     prompt = Code.CLOSE_EYES
 

@@ -16,13 +16,7 @@ from shared.frame.estimation import Profile
 
 
 class ActiveLiveness(Plugin):
-    """Asks for distinct actions in random order.
-
-    The first frame that passes every check starts the sequence. Until it is complete, frames are
-    judged in the active profile. A wrong action starts a new random sequence, so a recording gets
-    ``wrongActionsAllowed`` + 1 tries. After the last action, frames are fully judged again for the
-    verdict.
-    """
+    """Starts an ``ActionRun`` with the first frame that passes every check."""
 
     Args = ActiveLivenessArgs
     gathers = True

@@ -70,12 +70,9 @@ class _Seen:
 
 
 class SignsWindow:
-    """Collects the frames of the last seconds.
+    """Collects the frames of the last seconds, at least a number of them at any age.
 
-    Args:
-        seconds: length of the window.
-        frames: number of frames that stay in the window at any age.
-        rules: limit of moire, with which a frame's score counts as 0.
+    A frame with more moire than the rules allow counts with a score of 0.
     """
 
     def __init__(self, seconds: float, frames: int, rules: Rules) -> None:

@@ -14,13 +14,7 @@ ones."""
 
 @dataclass(slots=True, eq=False)
 class WaitingAnswer:
-    """An answer that waits or is being delivered.
-
-    Attributes:
-        size: size in bytes.
-        due: monotonic time of the next try.
-        tries: tries of this process so far.
-    """
+    """An answer that waits or is being delivered: its bytes, the monotonic time of the next try."""
 
     session: str
     size: int

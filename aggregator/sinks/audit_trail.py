@@ -49,9 +49,7 @@ def files_of(folder: Path) -> list[Path]:
 class AuditTrail:
     """Appends to the chain of a folder that no other process writes.
 
-    Attributes:
-        seq: number of the last record; 0 before the first.
-        head: digest of its line; empty before the first use.
+    ``seq`` and ``head`` are the number and the digest of the last record; 0 and empty before any.
     """
 
     def __init__(self, folder: Path, max_bytes: int, *, clock: Clock = SYSTEM) -> None:

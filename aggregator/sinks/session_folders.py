@@ -43,12 +43,7 @@ TAIL_BYTES = 65_536
 
 
 class Folder(NamedTuple):
-    """A session's folder.
-
-    Attributes:
-        changed: Unix time of its last line, in seconds.
-        size: total bytes of its files.
-    """
+    """A session's folder: the Unix time at which its last line was written, and its bytes."""
 
     ending: SessionEnding
     changed: float

@@ -81,9 +81,8 @@ def dot_tile() -> Light:
 def stripe_tile(phase: float, gap: float) -> Light:
     """Return one period of a column of sub-pixels.
 
-    Args:
-        phase: place of the bright stripe, 0..1.
-        gap: depth of the dark line between two rows, 0..1.
+    ``phase`` is the place of the bright stripe, ``gap`` the depth of the dark line between two
+    rows; both 0..1.
     """
     places = np.arange(_TILE) / _TILE
     stripe = np.maximum(0, np.cos(2 * np.pi * (places - phase)))

@@ -32,10 +32,7 @@ MAX_FRAMES = 60
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Mean log odds of the networks for one frame, and their embeddings one after the other.
-
-    ``kind`` is ``live``, or the species of the attack.
-    """
+    """Mean log odds of the networks for a frame, their embeddings, and ``live`` or the species."""
 
     subject: str
     kind: str

@@ -147,10 +147,7 @@ def _before(backdrop: Light, seen: Light, cover: Light, chance: Chance) -> Light
 
 
 def _taken(light: Light, face_width: float, chance: Chance) -> Image:
-    """Take an image by a random camera.
-
-    ``face_width`` is in pixels.
-    """
+    """Take an image by a random camera; ``face_width`` is in pixels."""
     sigma = face_width * between(chance, 0.001, MAX_BLUR)
     seen = cv2.GaussianBlur(light, (0, 0), max(0.2, sigma))
     balance = 1 + 0.03 * chance.standard_normal(3)

@@ -11,14 +11,10 @@ MAX_ADDRESSES = 10_000
 
 
 class TokenBucket:
-    """Admits events at a rate with a burst; initially full.
+    """Admits events at a rate per second, after a burst at once.
 
     ``admit`` and ``charge`` contain the code of ``available``: a frame needs them four times, and a
     call would double their time.
-
-    Args:
-        rate: events per second.
-        burst: events at once.
     """
 
     __slots__ = ("_burst", "_rate", "_tokens", "_updated")

@@ -33,10 +33,7 @@ class _Hold(weakref.ref[object]):
 
 
 class HeldBytes:
-    """Bytes of frames in memory that are being received or are waiting, of all connections.
-
-    ``freed`` counts the bytes freed since the start.
-    """
+    """Bytes of all frames that are being received or wait; ``freed`` counts those freed so far."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity

@@ -55,12 +55,7 @@ class RefusalLimit(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """The refused sessions of one client.
-
-    Attributes:
-        number: how many there are in the window.
-        age: seconds since the latest.
-    """
+    """The refused sessions of one client in the window, and the seconds since the latest."""
 
     number: int = 0
     age: float = 0.0

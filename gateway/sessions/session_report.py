@@ -12,12 +12,7 @@ OVERHEAD_BYTES = 500
 
 @dataclass(frozen=True)
 class SessionReport:
-    """A session's start claims and, once its client may have it, its result.
-
-    Attributes:
-        start: claims of its start token for the verdict, as JSON.
-        result: text of RESULT; None before the verdict.
-    """
+    """A session's start claims, as JSON, and the text of RESULT once its client may have it."""
 
     start: str
     result: str | None

@@ -36,12 +36,10 @@ log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Opens, resumes, decides and ends sessions.
+    """Opens, resumes, decides and ends sessions; see ``Frames`` for ``held`` and ``trace``.
 
-    Args:
-        shared_refusals: refused sessions that all gateways count; None without a session store.
-        held: counts the bytes of waiting frames; None counts them for these sessions alone.
-        trace: called with each judged frame and the monotonic time of its answer.
+    ``shared_refusals`` are the refused sessions that all gateways count; None without a session
+    store.
     """
 
     def __init__(

@@ -23,9 +23,6 @@ class StoreContact:
     - When a gateway takes sessions over: never within the grace period after a break. What a living
       owner released until then is stored by the end of the period, even if the store has lost
       it, as after a failover to a replica that lags.
-
-    Args:
-        timeout: seconds without the store after which it is down.
     """
 
     def __init__(self, timeout: float, *, clock: Clock = SYSTEM) -> None:

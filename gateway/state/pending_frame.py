@@ -13,12 +13,7 @@ from shared.wire.messages import encode
 
 
 class FramePictures(NamedTuple):
-    """The images of a judged frame that are retained.
-
-    Attributes:
-        received: the bytes that the client sent.
-        shot: the judged pixels as JPEG.
-    """
+    """The images of a judged frame: the bytes that the client sent, the judged pixels as JPEG."""
 
     received: bytes | None = None
     shot: BestShot | None = None

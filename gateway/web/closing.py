@@ -52,10 +52,7 @@ class ClosingTimeLimit:
 
 
 class ClosingTimer:
-    """Aborts an ending connection when its time is over.
-
-    The last message has ``last`` bytes, written or not.
-    """
+    """Aborts an ending connection, whose last message has ``last`` bytes, when its time is over."""
 
     def __init__(
         self, transport: asyncio.WriteTransport, last: int = 0, *, clock: Clock = SYSTEM

@@ -33,12 +33,7 @@ LOG_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Maximum numbers of sockets.
-
-    Attributes:
-        connections: WebSockets.
-        sockets: all sockets of clients.
-    """
+    """Maximum numbers of WebSockets and of all sockets of clients."""
 
     connections: int
     sockets: int

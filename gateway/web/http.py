@@ -60,9 +60,8 @@ def forbid(_request: Request, _address: str) -> Response | None:
 class Routes:
     """The handlers by path; any other path is not found.
 
-    Attributes:
-        private: guards private paths against requests that are not local.
-        page: guards the pages that open a WebSocket.
+    ``private`` guards private paths against requests that are not local, ``page`` the pages that
+    open a WebSocket.
     """
 
     def __init__(self) -> None:

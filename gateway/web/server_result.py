@@ -31,8 +31,7 @@ Lookup = Callable[[str], Awaitable[SessionReport | None]]
 class ServerResult:
     """The request plugin; when it is off, its paths do not exist.
 
-    Args:
-        lookup: finds a session by its id; raises ConnectionError if the store does not answer.
+    ``lookup`` raises ConnectionError if the session store does not answer.
     """
 
     def __init__(self, config: Config, lookup: Lookup) -> None:

@@ -28,12 +28,7 @@ class NotServed(EstimationError):
 
 
 class Endpoint:
-    """One server.
-
-    Attributes:
-        client: its gRPC client, which connects on first use.
-        rests_until: monotonic time until which other servers are preferred.
-    """
+    """One server, which others precede until a monotonic time; its client connects on first use."""
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self.address = address

@@ -25,12 +25,7 @@ class CommentLine:
 
 @dataclass(frozen=True)
 class SectionLine:
-    """The beginning of a section.
-
-    Attributes:
-        number: line, from 1.
-        path: names of the tables.
-    """
+    """The beginning of a section."""
 
     number: int
     path: Path

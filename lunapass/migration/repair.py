@@ -17,10 +17,7 @@ _SWITCHES = {"true": "true", "yes": "true", "on": "true"} | dict.fromkeys(
 
 
 def repaired(row: str) -> str | None:
-    """Convert one invalid row to TOML; None if that is impossible.
-
-    The result may still be invalid.
-    """
+    """Convert one invalid row to TOML, which may still be invalid; None if that is impossible."""
     row = row.translate(_QUOTES)
     if header := _HEADER.match(row):
         name, comment = header.groups()

@@ -17,12 +17,7 @@ from shared.frame.intake import Format
 
 
 class ImageSource(Struct, frozen=True, array_like=True):
-    """The file that a client sent for a frame.
-
-    Attributes:
-        sha256: digest of its bytes.
-        size: its length in bytes.
-    """
+    """Digest and length in bytes of the file that a client sent for a frame."""
 
     sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
     size: Annotated[int, Meta(ge=1, le=2**63 - 1)]

@@ -31,13 +31,7 @@ _PIXEL_BYTES = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Header of an encoded image.
-
-    Attributes:
-        width: stored width in pixels, before ``orientation`` is applied.
-        height: stored height in pixels.
-        orientation: EXIF orientation 1..8; 1 is upright.
-    """
+    """Header of an encoded image: stored width and height, EXIF orientation 1..8 (1 is upright)."""
 
     format: Format
     width: int

@@ -8,9 +8,7 @@ import logging
 class Outage:
     """Whether a resource of this process, such as a disk or Redis, has failed.
 
-    Args:
-        failing: what to log when it fails, before the reason.
-        recovered: what to log when it works again.
+    The texts are what to log when it fails, before the reason, and when it works again.
     """
 
     def __init__(self, log: logging.Logger, failing: str, recovered: str) -> None:

@@ -20,12 +20,7 @@ _SHORT_HEAD = 6
 
 
 class BinaryFrame:
-    """A frame that is being received.
-
-    Attributes:
-        missing: bytes of the payload that have not arrived.
-        masked: the payload so far, still masked.
-    """
+    """A frame that is being received: bytes still missing, and the payload so far, still masked."""
 
     __slots__ = ("_buffer", "mask", "masked", "missing")
 

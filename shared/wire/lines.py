@@ -9,12 +9,9 @@ ROLES = ("gateway", "worker", "aggregator")
 
 @dataclass(frozen=True)
 class Line:
-    """A line between two roles.
+    """A line between two roles: the server binds, the client connects.
 
-    Attributes:
-        key: key in ``[TRANSPORT]`` of its address, and name of its socket file.
-        server: role that binds the address.
-        client: role that connects to it.
+    ``key`` is the key of its address in ``[TRANSPORT]`` and the name of its socket file.
     """
 
     key: str

@@ -128,12 +128,7 @@ def _finite(text: str) -> float:
 
 
 class Codec:
-    """Decoder and encoder of client messages.
-
-    Args:
-        text_bytes: largest text message.
-        text_depth: most levels of nested values in it.
-    """
+    """Decoder and encoder of client messages, with limits on a text's bytes and nested levels."""
 
     def __init__(self, *, text_bytes: int = 16_384, text_depth: int = 8) -> None:
         self._text_bytes = text_bytes
