@@ -20,7 +20,7 @@ def session_opened(plugins: Sequence[Plugin]) -> None:
 
 
 def codes_changed(plugin: Plugin, before: Sequence[int], codes: Sequence[int]) -> None:
-    """Log what a plugin made of a frame's codes."""
+    """Log how a plugin changed a frame's codes."""
     if log.isEnabledFor(logging.DEBUG):
         fields = {"plugin": _name(plugin), "before": list(before), "codes": list(codes)}
         log.debug("plugin changed the codes", extra={"fields": fields})

@@ -16,7 +16,7 @@ class Bestshot(Plugin):
 
     A frame must pass every stage with a quality score of at least ``livenessQualityScore``, and
     one eye must be open unless sunglasses are allowed. Of equal scores the earlier frame wins.
-    Without a liveness model, the fitness for face comparison (AGS) decides.
+    Without a liveness model, the suitability for face comparison (AGS) decides.
     """
 
     def __init__(self, rules: Rules) -> None:

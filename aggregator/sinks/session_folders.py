@@ -141,7 +141,7 @@ class SessionFolders:
             self._active[session] = folder.size if folder else 0
 
     def _has_share(self, session: str, size: int) -> bool:
-        """Return whether a session may grow: to no more than what all active ones leave free."""
+        """Return whether a session may grow within the share of all active sessions."""
         left = self._max_bytes // ACTIVE_DIVISOR - sum(self._active.values())
         return self._active[session] + size <= left
 

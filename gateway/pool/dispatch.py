@@ -144,7 +144,7 @@ class Dispatcher:
                 return
 
     def _next(self, *, ahead: bool) -> Lease | None:
-        """Lease a slot to the next queued session that still has a frame that may start.
+        """Lease a slot to the next queued session whose waiting frame may start.
 
         If ``ahead``, the worker is busy, so the frame would wait at the worker.
         """

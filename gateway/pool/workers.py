@@ -137,7 +137,7 @@ class Workers:
         return sum(worker.credit for worker in self.links.values() if not worker.leaving)
 
     def idlest(self) -> WorkerLink | None:
-        """Return the worker with most spare credit, if any, then with the longest-running job."""
+        """Return the worker with most spare credit; a tie goes to the longest-running job."""
         idlest, most = None, 0
         for worker in self.links.values():
             spare = worker.spare

@@ -26,7 +26,7 @@ class DecisionReport:
         self._reveal = reveal
 
     def add(self, session: Session) -> None:
-        """Report a session whose verdict is released; another process reports one of its own."""
+        """Report a session whose verdict is released, unless another process gave the verdict."""
         if not session.outcome or session.result is None:
             return
         seconds = round(session.clock.monotonic() - session.started, 2)

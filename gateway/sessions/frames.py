@@ -67,7 +67,7 @@ class Frames:
         pool.report_to(self)
 
     def renew(self, config: Config) -> None:
-        """Turn images from now on as a reloaded configuration says."""
+        """Rotate images from now on as a reloaded configuration says."""
         self._rotation = config.CHECKS.rotate
 
     def accept(self, session: Session, data: bytes) -> None:
@@ -163,7 +163,7 @@ class Frames:
             session.outlet.send(status)
 
     def sweep(self, sessions: Iterable[Session], now: float) -> None:
-        """Answer what is past its deadline."""
+        """Drop the frames that are past their deadline."""
         for session in sessions:
             self.drop(session, session.drop_overdue(now), Drop.DEADLINE)
 

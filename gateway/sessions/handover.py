@@ -65,7 +65,7 @@ class Recall:
             answer.set_result(session)
 
     def ask_again(self) -> None:
-        """Ask a new aggregator what the one before has not answered."""
+        """Repeat the unanswered requests to a new aggregator."""
         for key in self._answers:
             self._link.resume(*key)
 

@@ -26,7 +26,7 @@ class SessionRegistry:
         self._sessions: dict[str, Session] = {}
 
     def all(self) -> list[Session]:
-        """All sessions, as a list that later changes leave alone."""
+        """All sessions now, as a copy."""
         return list(self._sessions.values())
 
     def get(self, identity: str) -> Session | None:

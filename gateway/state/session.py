@@ -103,7 +103,7 @@ class Session(SessionRecord):
         return None if self.bucket.admit(now) else Drop.RATE
 
     def offer(self, frame: PendingFrame) -> PendingFrame | None:
-        """Let a frame wait; returns the one that it replaces, which is to be answered."""
+        """Let a frame wait; return the one that it replaces, which the caller answers."""
         self._move("offer")
         replaced, self.waiting = self.waiting, frame
         if replaced is not None:
@@ -116,7 +116,7 @@ class Session(SessionRecord):
         return self.waiting is not None and self.may("start")
 
     def start(self) -> tuple[PendingFrame, Profile]:
-        """Take the waiting frame to the pool; returns it with its checks."""
+        """Take the waiting frame to the pool; return it with its checks."""
         frame, profile = self.waiting, self.profile
         assert frame is not None
         assert profile is not None
@@ -225,7 +225,7 @@ class Session(SessionRecord):
         return self.state is State.RELEASED
 
     def end(self) -> None:
-        """Leave this gateway: nothing of it is sent or stored from here any more."""
+        """Leave this gateway: nothing of it is sent or stored from here afterwards."""
         self._move("end")
         self.active = self.waiting = self.unsent = None
 
@@ -236,7 +236,7 @@ class Session(SessionRecord):
         self.address = address
 
     def attach(self, outlet: Outlet, max_resumes: int) -> None:
-        """Continue at a connection; an older one is closed.
+        """Continue on a connection; an older one is closed.
 
         As many resumptions again are allowed once there is a verdict: a client on a bad line may
         have used up the first ones, and must still get RESULT.

@@ -17,7 +17,7 @@ class State(enum.StrEnum):  # the hash of a string is computed once: 4 us less f
     READY = "a frame"
     ESTIMATING = "the estimate of the frame in flight"
     JUDGING = "the judgement of the frame in flight"
-    HOLDING = "the release of the answer on that frame"
+    HOLDING = "the release of the answer to that frame"
     CLOSING = "the final verdict, requested when it was closed"
     DECIDED = "the release of the final verdict"
     RELEASED = "its client, which may have the final verdict"
@@ -52,7 +52,7 @@ estimate
 judge
     its judgement arrives
 answer
-    the answer on it may be sent
+    the answer to it may be sent
 close
     the final verdict is asked for
 decide

@@ -13,7 +13,7 @@ from shared.wire.messages import MAX_START_CHARS
 from shared.wire.protocol import ProtocolError
 
 MAX_TIME = 1e11
-"""Seconds of the epoch, some 3,000 years: a larger number is not a time in seconds."""
+"""Unix time in seconds, some 3,000 years: a larger number is not a time in seconds."""
 
 
 def required_version(config: Config) -> str | None:

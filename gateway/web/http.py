@@ -88,7 +88,7 @@ class Routes:
             self._pages.add(path)
 
     def unlock(self, path: str, has_credential: Callable[[Request], bool]) -> None:
-        """Answer requests for a private path also where they have a credential of its own."""
+        """Answer requests for a private path if they have a credential of its own, too."""
         self._unlocked[path] = has_credential
 
     def answer(self, visit: Visit) -> Response:

@@ -96,7 +96,7 @@ class StartTokens:
         """Use a verified token up.
 
         Raises:
-            ProtocolError: it was used before, or that is not known.
+            ProtocolError: it was used before, or that cannot be determined.
         """
         if not grant.name or self._used is None:
             return

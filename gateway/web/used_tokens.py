@@ -16,7 +16,7 @@ class UsedTokens(Protocol):
     """Remembers tokens until they expire.
 
     Attributes:
-        since: wall time from which on no use can be missing here.
+        since: wall time since which every use is known.
     """
 
     since: float
@@ -28,7 +28,7 @@ class UsedTokens(Protocol):
             Whether this is its first use.
 
         Raises:
-            ConnectionError: that is not known.
+            ConnectionError: that cannot be determined.
         """
 
     async def close(self) -> None:
@@ -64,7 +64,7 @@ class OwnUsedTokens:
             raise ConnectionError("too many start tokens at once")
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 def used_tokens(config: Config, *, clock: Clock) -> UsedTokens:

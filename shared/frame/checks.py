@@ -173,7 +173,7 @@ def glasses(estimate: Estimate, rules: Rules) -> Codes:
 
 
 def ags(estimate: Estimate, rules: Rules) -> Codes:
-    """Compare the fitness for face comparison."""
+    """Compare the suitability for face comparison."""
     if estimate.ags is None:
         return (Code.AGS_FAILED,)
     return _when(estimate.ags < rules.thresholds.ags, Code.LOW_AGS)

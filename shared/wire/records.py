@@ -33,7 +33,7 @@ class Judged(NamedTuple):
             monotonic clock.
         wall: wall time of its arrival, for the token; None means ``at``.
         prompted: time at which the answer to the frame before was sent, on the clock of ``at``;
-            None where another process sent it.
+            None if another process sent it.
     """
 
     seq: int
