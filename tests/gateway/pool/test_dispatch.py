@@ -156,7 +156,7 @@ async def test_only_a_dead_worker_is_lost(rig: Rig, *, leaves: bool, states: lis
     await until(lambda: [tally.state for tally in rig.dispatcher.workers.tallies] == states)
     await rig.say(replace(ready, pid=2**62))
     (again,) = rig.dispatcher.workers.tallies
-    assert (again.state, again.judged, again.lost) == ("idle", 1, len(states))
+    assert (again.state, again.estimated, again.lost) == ("idle", 1, len(states))
 
 
 async def test_a_worker_that_returns_during_decoding_gets_the_frame(
