@@ -16,27 +16,27 @@ function pixels(change = (level) => level) {
 }
 
 let state = 1;
-/** A number from 0 to 1, the same ones in each run (Park and Miller). */
+/** Numbers from 0 to 1, the same in each run (Park and Miller). */
 function random() {
   state = (state * 48271) % 2147483647;
   return state / 2147483647;
 }
 
-test("the pattern itself differs by nothing", () => {
+test("the pattern does not differ from itself", () => {
   assert.equal(difference(pixels()), 0);
 });
 
-test("what encoding and faint noise do is below the bound", () => {
+test("encoding and faint noise stay below the limit", () => {
   assert.ok(difference(pixels((level) => level + 2 * random() - 1)) < MAX_DIFFERENCE);
   assert.ok(difference(pixels((level) => level + 20 * random() - 10)) < MAX_DIFFERENCE);
 });
 
-test("white, black, grey and noise are far above it", () => {
+test("white, black, grey and noise are far above the limit", () => {
   for (const made of [() => 255, () => 0, () => 128, () => 255 * random()]) {
     assert.ok(difference(pixels(made)) > 3 * MAX_DIFFERENCE);
   }
 });
 
-test("another picture is above it too", () => {
+test("another image is above the limit, too", () => {
   assert.ok(difference(pixels((level) => 255 - level)) > 3 * MAX_DIFFERENCE);
 });

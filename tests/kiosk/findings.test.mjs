@@ -5,7 +5,7 @@ import { Measurements } from "../../kiosk/src/setup/measurements.js";
 
 const GEOMETRY = { frameWidth: 480, frameHeight: 480, faceWidth: 200, faceHeight: 200, faceShare: 0.85 };
 
-/** A frame status of a face in the middle of the frame. */
+/** The status of a frame with the face in its centre. */
 const statusOf = ({ width = 260, x, y, pitch = 0, yaw = 0, roll = 0, errors = [], pose = true } = {}) => ({
   isOk: false,
   errors,
@@ -26,12 +26,12 @@ const findings = (...statuses) => {
 
 const advice = (...statuses) => findings(...statuses).filter(({ isGood }) => !isGood);
 
-test("a camera at the right place has nothing to change", () => {
+test("a camera at the right place needs no change", () => {
   assert.deepEqual(advice(statusOf()), []);
   assert.ok(findings(statusOf()).length >= 3);
 });
 
-test("a camera above the person names the change of the offset, which is measured already", () => {
+test("a camera above the person gives the change of the offset, which is in effect already", () => {
   const [found, ...others] = advice(...[-14, -15, -16, -15, 40].map((pitch) => statusOf({ pitch })));
   assert.match(found.text, /camera is too high by some 15 degrees: move it, or add 15 to pitchOffsetDeg/);
   assert.deepEqual(others, []);
@@ -46,12 +46,12 @@ test("a face with too few or too many pixels says how many are allowed", () => {
   assert.match(advice(statusOf({ width: 640 }))[0].text, /maximum width 612: move the mark back/);
 });
 
-test("the place of the face is that in the mirrored picture on the page", () => {
+test("the position of the face is that in the mirrored image on the page", () => {
   assert.match(advice(statusOf({ x: 0 }))[0].text, /middle of the picture, but 36 % to the right: turn/);
   assert.match(advice(statusOf({ x: 0, y: 600 }))[0].text, /but 36 % to the right and 51 % down: turn/);
 });
 
-test("light, sharpness and angles are named if most frames have them", () => {
+test("light, sharpness and angles are named if most frames fail them", () => {
   const dark = advice(statusOf({ errors: [5] }), statusOf({ errors: [5] }), statusOf());
   assert.match(dark[0].text, /too dark/);
   assert.deepEqual(advice(statusOf({ errors: [5] }), statusOf(), statusOf()), []);
@@ -59,7 +59,7 @@ test("light, sharpness and angles are named if most frames have them", () => {
   assert.match(advice(statusOf({ yaw: 20 }))[0].text, /own left by some 20 degrees/);
 });
 
-test("without a face, or without measurements in production, it says so", () => {
+test("a missing face, or missing measurements in production, are reported", () => {
   const noFace = { isOk: false, errors: [8], details: {} };
   assert.match(findings(noFace)[0].text, /No face is found/);
   assert.match(advice(statusOf({ pose: false }))[0].text, /env = "development"/);
@@ -69,7 +69,7 @@ test("the distance follows from the camera's field of view", () => {
   assert.ok(Math.abs(distanceOf(150, 1000, 90) - 0.5) < 1e-9);
 });
 
-test("a measurement is complete after 25 frames and keeps no more", () => {
+test("a measurement is complete after 25 frames and stores no more", () => {
   const measurements = new Measurements();
   for (let frame = 0; frame < 100; frame += 1) measurements.add(statusOf());
   assert.ok(measurements.complete);

@@ -12,7 +12,7 @@ test("open frames are counted with their bytes until they are answered", () => {
   assert.deepEqual([open.size, open.bytes], [1, 30]);
 });
 
-test("an answer to a frame of an earlier connection frees nothing", () => {
+test("an answer to a frame of an earlier connection is ignored", () => {
   const open = new Unanswered(1);
   open.sent({ bytes: 1, at: 0, share: 1 });
   open.restart(7, 1);
@@ -24,13 +24,13 @@ test("an answer to a frame of an earlier connection frees nothing", () => {
   assert.equal(open.size, 0, "the server's count continues from the number it sent");
 });
 
-test("a server that allows nothing still gets one frame at a time", () => {
+test("a server that allows no frames still gets one at a time", () => {
   const open = new Unanswered();
   open.restart(0, 0);
   assert.equal(open.max, 1);
 });
 
-test("pauses double up to the most and never fall below half of it", () => {
+test("pauses double up to the maximum, randomly reduced by at most half", () => {
   for (const random of [() => 0, () => 1]) {
     const backoff = new Backoff({ first: 100, max: 1000, random });
     const pauses = Array.from({ length: 6 }, () => backoff.pause());

@@ -37,7 +37,7 @@ function faceIn(region, oval, { fill = 1, across = 0, down = 0 } = {}) {
   return { faceRect: { x, y, width, height }, frameRect: region };
 }
 
-test("a face that fills the oval is one that the service accepts, on every screen", () => {
+test("the service accepts a face that fills the oval, on every screen", () => {
   for (const [camera, box] of shapes) {
     const region = regionOf(camera, box, 1, GEOMETRY);
     const { faceRect } = faceIn(region, ovalIn(region, GEOMETRY));
@@ -51,17 +51,17 @@ test("a face that fills the oval is one that the service accepts, on every scree
   }
 });
 
-test("only what fills the box is sent where that has enough pixels", () => {
+test("only the part that fills the box is sent if it has enough pixels", () => {
   const region = regionOf(size([1920, 1080]), size([1080, 1350]), 1, GEOMETRY);
   assert.deepEqual([Math.round(region.width), region.height], [864, 1080]);
 });
 
-test("a wide screen shows more than fills it, if the camera has few pixels", () => {
+test("a wide screen shows more than the part that fills it if the camera has few pixels", () => {
   const region = regionOf(size([640, 480]), size([1920, 740]), 1, GEOMETRY);
   assert.deepEqual(region, size([640, 480]));
 });
 
-test("zoom takes no more pixels away than the face can spare", () => {
+test("zoom leaves the face enough pixels", () => {
   const [camera, box] = [size([1920, 1080]), size([1080, 1350])];
   const [half, most] = [2, 100].map((zoom) => regionOf(camera, box, zoom, GEOMETRY));
   assert.ok(half.width < 864 && most.height <= half.height);
@@ -69,7 +69,7 @@ test("zoom takes no more pixels away than the face can spare", () => {
   assert.ok(faceRect.width >= GEOMETRY.faceWidth);
 });
 
-test("without geometry the whole image is sent, or its middle by the zoom", () => {
+test("without geometry the whole image is sent, or its centre with zoom", () => {
   assert.deepEqual(regionOf(size([1280, 720]), size([360, 420]), 2, null), size([640, 360]));
   assert.deepEqual(regionOf(size([1280, 720]), size([0, 0]), 1, GEOMETRY), size([1280, 720]));
 });
@@ -86,7 +86,7 @@ const PLACES = [
   [0.5, 0.3, "right"],
 ];
 
-test("a face at nine places: the hint says where to move, and only the middle is good", () => {
+test("a face at nine places: the hint says where to move, and only the centre is good", () => {
   const region = size([576, 720]);
   const oval = ovalIn(region, GEOMETRY);
   const share = oval.height / region.height;
@@ -106,7 +106,7 @@ test("a frame of fewer pixels gives the same hints", () => {
   assert.equal(placeOf({ faceRect: half(faceRect), frameRect: half(frameRect) }, share), "right");
 });
 
-test("a face outside the oval is never called good", () => {
+test("a face outside the oval is never shown as good", () => {
   assert.equal(hintOf([], "left").name, "left");
   assert.equal(hintOf([32], "closer").name, "closer");
   assert.equal(hintOf([], null).name, "hold");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, mock, test } from "node:test";
 
-/** The page's connection, with a service and a time of the test's own. */
+/** The page's connection, with a simulated service and clock. */
 
 const FRAME = new Blob([new Uint8Array(60_000)]);
 let now = 0;
@@ -61,7 +61,7 @@ afterEach(() => {
   FakeSocket.granted = {};
 });
 
-/** Let time pass in half seconds, as the connection looks. */
+/** Let time pass in half seconds, the interval of the connection's checks. */
 async function pass(seconds) {
   for (let half = 0; half < 2 * seconds; half += 1) {
     now += 500;
@@ -93,7 +93,7 @@ async function connected() {
   return { link, announced, socket: sockets[0] };
 }
 
-test("a service that owes an answer is given up within a bounded time", async () => {
+test("an unresponsive service is given up within a limited time", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);
   socket.say("STATUS", { seq: 1 }, { errors: [] }); // a fast line
@@ -105,7 +105,7 @@ test("a service that owes an answer is given up within a bounded time", async ()
   link.close();
 });
 
-test("a frame that is leaving has the time it needs on a slow line", async () => {
+test("a frame being sent has the time it needs on a slow line", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);
   await pass(40); // 60 kB at 16 kbit/s need 30 s
@@ -115,7 +115,7 @@ test("a frame that is leaving has the time it needs on a slow line", async () =>
   link.close();
 });
 
-test("a RESULT that is announced has the time it needs, and no frame holds it up", async () => {
+test("an announced RESULT has the time it needs, and no frame delays it", async () => {
   const { link, socket, announced } = await connected();
   link.send(FRAME);
   socket.say("STATUS", { seq: 1 }, { errors: [] });
@@ -125,12 +125,12 @@ test("a RESULT that is announced has the time it needs, and no frame holds it up
   assert.deepEqual(announced, [133_500]);
   await pass(140);
   assert.equal(socket.closed, false);
-  await pass(10); // a line that is dead is noticed all the same
+  await pass(10); // a dead line is detected nevertheless
   assert.equal(socket.closed, true);
   link.close();
 });
 
-test("CONNECTED of a resumed session announces RESULT too", async () => {
+test("CONNECTED of a resumed session announces RESULT, too", async () => {
   FakeSocket.granted = { "result-bytes": 100_000 };
   const { link, announced } = await connected();
   assert.equal(link.ready, false);
@@ -138,7 +138,7 @@ test("CONNECTED of a resumed session announces RESULT too", async () => {
   link.close();
 });
 
-test("heartbeats are answered: nothing is given up", async () => {
+test("answered heartbeats keep the connection", async () => {
   const { link, socket } = await connected();
   for (let beat = 0; beat < 5; beat += 1) {
     await pass(12);
@@ -149,7 +149,7 @@ test("heartbeats are answered: nothing is given up", async () => {
   link.close();
 });
 
-test("on a slow line one frame is under way at a time", async () => {
+test("on a slow line one frame is in flight at a time", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);
   assert.equal(link.ready, true, "the service allows two");
@@ -161,7 +161,7 @@ test("on a slow line one frame is under way at a time", async () => {
   link.close();
 });
 
-test("frames refused for liveness follow slowly, until a status says otherwise", async () => {
+test("after a refusal for liveness frames are sent slowly, until a status changes that", async () => {
   const { link, socket } = await connected();
   let seq = 0;
   const answer = (errors) => {
@@ -180,7 +180,7 @@ test("frames refused for liveness follow slowly, until a status says otherwise",
   link.close();
 });
 
-test("the wait behind another frame is not the line's", async () => {
+test("the wait behind another frame does not count as a slow line", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);
   link.send(FRAME);
@@ -192,7 +192,7 @@ test("the wait behind another frame is not the line's", async () => {
   link.close();
 });
 
-test("after a break under a frame the pictures are smaller", async () => {
+test("after a break during a frame the images are smaller", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);
   socket.onclose({ code: 1006 });
@@ -200,7 +200,7 @@ test("after a break under a frame the pictures are smaller", async () => {
   link.close();
 });
 
-/** A socket of a port where nothing listens. */
+/** A socket to a port where nothing listens. */
 class DeadSocket extends FakeSocket {
   constructor() {
     super();
@@ -241,7 +241,7 @@ test("a service that cannot be reached is reported as such, not as late", async 
   Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket, configurable: true });
 });
 
-/** Open a connection whose start token a page's function gives. */
+/** Open a connection with a start token from a function of the page. */
 function opened(startToken, patience) {
   const options = { url: "ws://service/ws", client: {}, identity: null, heartbeat: 10 };
   const events = { message() {}, state() {}, failed() {}, announced() {} };
@@ -249,7 +249,7 @@ function opened(startToken, patience) {
   return { link, outcome: link.open().then(() => "open", (error) => error.code) };
 }
 
-/** Let seconds pass, with all that becomes ready in them. */
+/** Let seconds pass, and run everything that becomes ready. */
 async function settle(seconds) {
   for (let step = 0; step < 10 * seconds; step += 1) {
     now += 100;
@@ -258,14 +258,14 @@ async function settle(seconds) {
   }
 }
 
-test("a server that gives no start token has the time of a connection", async () => {
+test("a server without a start token has the timeout of a connection", async () => {
   const { outcome } = opened(() => new Promise(() => {}), 20_000);
   await settle(21);
   assert.equal(await outcome, "timeout");
   assert.equal(sockets.length, 0);
 });
 
-test("close ends the wait for a start token, and one that comes late opens nothing", async () => {
+test("close ends the wait for a start token, and a late one opens nothing", async () => {
   let give = () => {};
   const { link, outcome } = opened(() => new Promise((resolve) => (give = resolve)), 20_000);
   await settle(1);
@@ -276,7 +276,7 @@ test("close ends the wait for a start token, and one that comes late opens nothi
   assert.equal(sockets.length, 0);
 });
 
-test("a function that fails is asked again, and its failure has the library's type", async () => {
+test("a failing function is called again, and its error has the library's type", async () => {
   const tokens = [new TypeError("fetch failed"), "token"];
   const flaky = async () => {
     const token = tokens.shift();
@@ -292,7 +292,7 @@ test("a function that fails is asked again, and its failure has the library's ty
   assert.equal(await failing.outcome, "network.unreachable");
 });
 
-test("a new session begins with a start token and consent, a resumed one without", async () => {
+test("a new session starts with a start token and consent, a resumed one without", async () => {
   const asked = [];
   const link = new Link({
     url: "ws://service/ws",

@@ -9,7 +9,7 @@ const read = async (name) => JSON.parse(await readFile(new URL(name, folder), "u
 const english = await read("en.json");
 const named = (table) => Object.keys(table).filter((reason) => reason !== "other");
 
-test("each problem has an icon, a sentence and advice that no other has", async () => {
+test("each problem has its own icon, sentence and advice", async () => {
   const reasons = named(english.problems);
   assert.equal(new Set(reasons.map((reason) => SYMBOLS[reason])).size, reasons.length);
   for (const reason of named(english.failures)) assert.ok(SYMBOLS[reason], reason);
@@ -20,14 +20,14 @@ test("each problem has an icon, a sentence and advice that no other has", async 
   }
 });
 
-test("another try is offered where it can help", () => {
+test("another attempt is offered if it can help", () => {
   const retry = (code, detail) => problemOf({ code, detail }, english).retry;
   assert.ok(retry("camera.denied") && retry("network.lost") && retry("server.full", "session.full"));
   assert.ok(!retry("page.insecure") && !retry("server.refused") && !retry("session.replaced"));
   assert.ok(!retry("server.full", "session.too-many-refusals"));
 });
 
-test("the server's own reason comes before the library's code", () => {
+test("the server's reason takes precedence over the library's code", () => {
   const { reason, title } = problemOf(
     { code: "server.full", detail: "session.too-many-refusals" },
     english,
@@ -36,7 +36,7 @@ test("the server's own reason comes before the library's code", () => {
   assert.equal(title, english.problems["session.too-many-refusals"].title);
 });
 
-test("too many refusals say when to come back, rounded up to a minute", () => {
+test("after too many refusals the text says when to come back, rounded up to a minute", () => {
   const retryAt = new Date(2026, 10, 28, 9, 59, 30).getTime();
   const refusals = { code: "server.full", detail: "session.too-many-refusals", retryAt };
   assert.equal(problemOf(refusals, english).help, "You can try again at 10:00.");
@@ -44,14 +44,14 @@ test("too many refusals say when to come back, rounded up to a minute", () => {
   assert.equal(unknown.help, english.problems["session.too-many-refusals"].help);
 });
 
-test("what has no text of its own is not silent", () => {
+test("an unknown code has a general text", () => {
   for (const error of [undefined, new Error("bug"), { code: "toString" }]) {
     assert.equal(problemOf(error, english).title, english.problems.other.title);
   }
   assert.equal(outcomeOf({ isOk: false, jwt: null, errors: [34] }, english).reason, "other");
 });
 
-test("a person whose liveness was refused reads all that may help", () => {
+test("a person whose liveness was refused gets all advice", () => {
   const outcome = (...errors) => outcomeOf({ isOk: false, jwt: null, errors }, english);
   const all = [/take off glasses/i, /wall or window/, /lens/, /better light/, /ask the staff/];
   for (const errors of [[32, 73], [32], [73]]) {
@@ -60,7 +60,7 @@ test("a person whose liveness was refused reads all that may help", () => {
   assert.equal(outcome(32, 40).reason, "40", "another reason for the end comes first");
 });
 
-test("the last picture has the face in its middle, and ends where the frame ends", () => {
+test("the last image has the face in its centre, and stays inside the frame", () => {
   const frame = { width: 1280, height: 720 };
   const middle = partAround({ x: 800, y: 200, width: 200, height: 260 }, frame);
   assert.ok(Math.abs((middle.x + middle.width / 2) * 1280 - 900) < 1e-9);

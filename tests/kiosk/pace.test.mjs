@@ -6,7 +6,7 @@ const CAMERA_BYTES = 150_000;
 const whole = { bytes: CAMERA_BYTES, at: 0, share: 1 };
 
 /**
- * Bytes of the pictures that are sent one after another over a line.
+ * Return the bytes of the images sent one after another over a line.
  *
  * @param {Pace} pace
  * @param {number} bytesPerSecond
@@ -21,14 +21,14 @@ function over(pace, bytesPerSecond, frames) {
   });
 }
 
-test("a fast line gets pictures as the camera gives them", () => {
+test("a fast line gets images at full size", () => {
   const pace = new Pace();
   assert.deepEqual(new Set(over(pace, 1_000_000, 20)), new Set([CAMERA_BYTES]));
   assert.equal(pace.slow, false);
 });
 
 for (const [kbit, most] of [[64, 25_000], [256, 85_000]]) {
-  test(`at ${kbit} kbit/s the second picture is already small enough`, () => {
+  test(`at ${kbit} kbit/s the second image is already small enough`, () => {
     const pace = new Pace();
     const [, ...later] = over(pace, kbit * 125, 30);
     assert.ok(Math.max(...later) < most, `${later}`);
@@ -37,7 +37,7 @@ for (const [kbit, most] of [[64, 25_000], [256, 85_000]]) {
   });
 }
 
-test("pictures recover step by step when the line does", () => {
+test("the size recovers step by step with the line", () => {
   const pace = new Pace();
   over(pace, 2000, 3);
   const shares = [...new Set(over(pace, 1_000_000, 30))];
@@ -46,7 +46,7 @@ test("pictures recover step by step when the line does", () => {
   assert.equal(pace.slow, false);
 });
 
-test("a connection that breaks under a frame makes the next ones smaller", () => {
+test("a connection that breaks during a frame makes the next ones smaller", () => {
   const pace = new Pace();
   const shares = Array.from({ length: 10 }, () => {
     pace.broke();
@@ -56,7 +56,7 @@ test("a connection that breaks under a frame makes the next ones smaller", () =>
   assert.equal(shares.at(-1), 0.07);
 });
 
-test("a face with too few pixels is sent larger again, for the rest of the session", () => {
+test("a face with too few pixels raises the size again, for the rest of the session", () => {
   const pace = new Pace();
   over(pace, 2000, 3);
   const { scale } = pace.picture;
@@ -67,13 +67,13 @@ test("a face with too few pixels is sent larger again, for the rest of the sessi
   assert.equal(pace.picture.scale, larger);
 });
 
-test("a person who is far away is not cured by a picture that is whole already", () => {
+test("a person who is far away does not raise a full size", () => {
   const pace = new Pace();
   pace.judged([12]);
   assert.deepEqual(pace.picture, { quality: 1, scale: 1, share: 1 });
 });
 
-test("a frame that was sent before a step down asks for no further one", () => {
+test("a frame sent before a step down causes no further one", () => {
   const pace = new Pace();
   pace.answered(whole, 5200);
   const { share } = pace.picture;
@@ -81,7 +81,7 @@ test("a frame that was sent before a step down asks for no further one", () => {
   assert.equal(pace.picture.share, share);
 });
 
-test("a line that was fast is given up sooner than one that was slow", () => {
+test("a fast line is given up sooner than a slow one", () => {
   const [fast, slow] = [new Pace(), new Pace()];
   fast.answered(whole, 300);
   slow.answered(whole, 20_000);
@@ -91,7 +91,7 @@ test("a line that was fast is given up sooner than one that was slow", () => {
   assert.equal(fast.allowance(CAMERA_BYTES), maxTransferMs(CAMERA_BYTES), "it may be another network");
 });
 
-test("a person who is not judged live gets time for advice", () => {
+test("frames are slower while a person reads advice about liveness", () => {
   const pace = new Pace();
   let ms = 0;
   for (let refused = 0; refused < 15; refused += 1) {
@@ -103,7 +103,7 @@ test("a person who is not judged live gets time for advice", () => {
   assert.equal(pace.interval, 0);
 });
 
-test("a prompt has full speed, whatever else a frame is refused for", () => {
+test("a prompt has full speed, whatever other codes a frame has", () => {
   const pace = new Pace();
   for (let refused = 0; refused < 9; refused += 1) pace.judged([32, 62]);
   assert.equal(pace.interval, 0);

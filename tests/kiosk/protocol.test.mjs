@@ -4,7 +4,7 @@ import { progressOf } from "../../kiosk/src/lib/progress.js";
 import { NOT_REFUSED, decode, encode, fatal, refusalOf } from "../../kiosk/src/lib/protocol.js";
 import { fit } from "../../kiosk/src/lib/shutter.js";
 
-test("a message is the object that docs/protocol.md names", () => {
+test("a message has the form that docs/protocol.md describes", () => {
   const text = encode("CONNECT", { "heartbeat-interval": 10 });
   assert.deepEqual(JSON.parse(text), {
     command: "CONNECT",
@@ -13,11 +13,11 @@ test("a message is the object that docs/protocol.md names", () => {
   });
 });
 
-test("what is left out is empty", () => {
+test("missing parts are empty", () => {
   assert.deepEqual(decode('{"command":"STATUS"}'), { command: "STATUS", headers: {}, body: null });
 });
 
-test("what is not of the protocol is refused by a typed error", () => {
+test("protocol violations raise a typed error", () => {
   for (const data of ["", "{", "[]", "null", '"x"', '{"command":1}', new ArrayBuffer(3)]) {
     assert.throws(() => decode(data), { code: "server.refused" });
   }
@@ -35,7 +35,7 @@ test("an error says when another attempt may succeed", () => {
   }
 });
 
-test("only what resuming cannot mend is fatal", () => {
+test("only errors that a resumption cannot solve are fatal", () => {
   const codes = [1000, 1001, 1006, 1011, 1012, 4001, 4002, 4003, 4005, 0];
   for (const code of codes) assert.equal(fatal(code, NOT_REFUSED), null, String(code));
   assert.equal(fatal(1013, { code: "session.full" })?.code, "server.full");
@@ -43,7 +43,7 @@ test("only what resuming cannot mend is fatal", () => {
   for (const code of [1008, 1009, 4000]) assert.equal(fatal(code, { code: "x" })?.code, "server.refused");
 });
 
-test("a picture keeps its shape within the server's limits", () => {
+test("an image keeps its proportions within the server's limits", () => {
   assert.deepEqual(fit(640, 480, {}), [640, 480]);
   assert.deepEqual(fit(3840, 2160, { frameWidth: 1920 }), [1920, 1080]);
   const [width, height] = fit(4000, 3000, { framePixels: 2_304_000 });
@@ -53,17 +53,17 @@ test("a picture keeps its shape within the server's limits", () => {
 
 const status = (activeLiveness, errors = [64]) => ({ isOk: false, errors, details: { activeLiveness } });
 
-test("the action under way is not done yet", () => {
+test("the current action does not count as done", () => {
   assert.deepEqual(progressOf(status({ action: 1, actions: 3 })), { done: 0, total: 3, left: 0 });
   assert.deepEqual(progressOf(status({ action: 3, actions: 3 })), { done: 2, total: 3, left: 0 });
   assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [12, 66])), { done: 2, total: 3, left: 0 });
 });
 
-test("after the last action nothing is asked", () => {
+test("after the last action there is no prompt", () => {
   assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [37])), { done: 3, total: 3, left: 0 });
 });
 
-test("progress that is absent or strange is none, and never out of its range", () => {
+test("missing or invalid progress is ignored, and never out of range", () => {
   const none = { done: 0, total: 0, left: 0 };
   for (const active of [undefined, null, {}, { action: 1, actions: "3" }, { action: 1, actions: -1 }]) {
     assert.deepEqual(progressOf(status(active)), none);
@@ -73,7 +73,7 @@ test("progress that is absent or strange is none, and never out of its range", (
   assert.deepEqual(progressOf(status({ action: 99, actions: 1e9 })), { done: 12, total: 12, left: 0 });
 });
 
-test("the time left falls in whole seconds, as a share of the action's own", () => {
+test("the time left falls in whole seconds, as a share of the action's timeout", () => {
   const left = (seconds, secondsLeft, errors = [64]) => {
     return progressOf(status({ action: 1, actions: 3, seconds, secondsLeft }, errors)).left;
   };

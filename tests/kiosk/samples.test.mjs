@@ -17,7 +17,7 @@ const samplesOf = (...readings) => {
   return samples;
 };
 
-test("a rate is what a counter grew in each second", () => {
+test("a rate is the growth of a counter per second", () => {
   const samples = samplesOf(reading(10, 100), reading(12, 110), reading(13, 110));
   assert.deepEqual(samples.rates((s) => s.frames.received), [5, 0]);
 });
@@ -27,12 +27,12 @@ test("a restarted gateway restarts the charts", () => {
   assert.deepEqual(samples.rates((s) => s.frames.received), [2]);
 });
 
-test("growth is listed, the largest first, and nothing else", () => {
+test("only growth is listed, the largest first", () => {
   const samples = samplesOf(reading(1, 0, { 8: 5, 12: 1 }), reading(2, 0, { 3: 2, 8: 5, 12: 9 }));
   assert.deepEqual(samples.grown((s) => s.failedChecks), [["12", 8], ["3", 2]]);
 });
 
-test("a value that is not there yet is a gap, not 0 ms", () => {
+test("a missing value is a gap, not 0 ms", () => {
   assert.deepEqual(samplesOf(reading(1, 0)).values((s) => s.latencyMs.p50), [null]);
   const points = [null, { x: 1, y: 9 }, { x: 2, y: 0.26 }, null, { x: 4, y: 5 }];
   assert.equal(pathOf(points), "M1.0,9.0L2.0,0.3M4.0,5.0");
@@ -50,11 +50,11 @@ test("without visitors, rates and loads return to zero", () => {
   assert.equal(samples.load((s) => s.frames.received, 5), 0);
 });
 
-test("the time axis has the five last full minutes", () => {
+test("the time axis has the last five full minutes", () => {
   assert.deepEqual(ticks(3725), [3480, 3540, 3600, 3660, 3720]);
 });
 
-test("memory is bounded", () => {
+test("memory is limited", () => {
   const samples = samplesOf(...Array.from({ length: 1000 }, (_, i) => reading(i, i)));
   assert.equal(samples.values((s) => s.at).length, 150);
 });
@@ -67,6 +67,6 @@ test("a scale ends in a round number that is not below the values", () => {
   assert.equal(niceTop(0), 1);
 });
 
-test("numbers are short", () => {
+test("numbers are shortened", () => {
   assert.deepEqual([0, 3, 0.123, 12.34, 123.4].map(short), ["0", "3", "0.12", "12.3", "123"]);
 });

@@ -12,24 +12,24 @@ const ADDRESSES = [
 ];
 
 for (const [page, socket] of ADDRESSES) {
-  test(`the socket of ${page} is beside it`, () => {
+  test(`the socket's URL follows from ${page}`, () => {
     assert.equal(serviceAddress({ href: page }), socket);
   });
 }
 
-test("the address comes before page.json", () => {
+test("the URL takes precedence over page.json", () => {
   const { language, restart, kiosk } = readSettings("?lang=es&restart=3", { kiosk: 1, lang: "ru" });
   assert.deepEqual([language, restart, kiosk], ["es", 3, true]);
 });
 
-test("a kiosk returns to the start and to the idle screen by itself, another page does not", () => {
+test("only a kiosk returns to the start and to the idle screen by itself", () => {
   const { restart, idle } = readSettings("?kiosk=1");
   assert.ok(restart > 0 && idle > 0);
   assert.deepEqual([readSettings("").restart, readSettings("?idle=5").idle], [0, 0]);
   assert.equal(readSettings("?kiosk=1&restart=0&idle=0").restart, 0);
 });
 
-test("people may use only the controls that are named", () => {
+test("people may use only the listed controls", () => {
   assert.deepEqual(readSettings("?kiosk=1").controls, []);
   assert.deepEqual(readSettings("?kiosk=1&controls=zoom,camera,language").controls, [
     "zoom",
@@ -37,18 +37,18 @@ test("people may use only the controls that are named", () => {
   ]);
 });
 
-test("a number that is none counts as 0", () => {
+test("an invalid number counts as 0", () => {
   const { restart, adviceAfter } = readSettings("?restart=x&advice=-3");
   assert.deepEqual([restart, adviceAfter], [0, 0]);
   assert.equal(readSettings("").adviceAfter, 6000);
 });
 
-test("a time is a day at most: a browser's timer of more than 24 days ends at once", () => {
+test("a time is at most a day, because a timer of more than 24 days fires immediately", () => {
   const { idle, timeout } = readSettings("?kiosk=1&idle=9999999&timeout=Infinity");
   assert.deepEqual([idle, timeout], [86_400, 86_400_000]);
 });
 
-test("without a theme of its own the page follows the system", () => {
+test("without a configured theme the page follows the system", () => {
   const themes = ["?theme=light", "?theme=dark", "?theme=auto", ""];
   assert.deepEqual(themes.map((query) => readSettings(query).theme), ["light", "dark", null, null]);
 });

@@ -8,7 +8,7 @@ import { counted } from "../../kiosk/src/page/plural.js";
 const folder = new URL("../../kiosk/src/page/texts/", import.meta.url);
 const read = async (name) => JSON.parse(await readFile(new URL(name, folder), "utf8"));
 
-/** All texts by name, also those in tables; of a text with plural forms, the form `other`. */
+/** All texts by name, including those in tables; for plural forms the form `other`. */
 function flat(value, before = "") {
   return Object.entries(value).flatMap(([key, item]) => {
     if (typeof item !== "object") return [[before + key, item]];
@@ -33,7 +33,7 @@ test("every language has every text of the English file, with the same placehold
   }
 });
 
-test("no text was left in English", async () => {
+test("no text is left in English", async () => {
   const english = new Map(flat(await read("en.json")));
   const same = { "de.json": ["begin"] };
   for (const file of (await readdir(folder)).filter((name) => name !== "en.json")) {
@@ -43,7 +43,7 @@ test("no text was left in English", async () => {
   }
 });
 
-test("a text with a number has the plural forms of its language, no more and no fewer", async () => {
+test("a text with a number has exactly the plural forms of its language", async () => {
   for (const file of await readdir(folder)) {
     const { leaving } = await read(file);
     const { pluralCategories } = new Intl.PluralRules(file.slice(0, 2)).resolvedOptions();
@@ -63,30 +63,30 @@ test("a number selects its plural form", async () => {
   assert.equal(await shown("ar", 5), "العودة إلى البداية خلال 5 ثوانٍ");
 });
 
-test("every hint has words, and the page's English is the library's", async () => {
+test("every hint has a text, and the page's English is the library's", async () => {
   const { hints } = await read("en.json");
   for (const hint of HINTS) assert.ok(WORDS[hint], hint);
   assert.deepEqual(hints, WORDS);
 });
 
-test("every code that ends a session has words of its own", async () => {
+test("every code that ends a session has its own text", async () => {
   const { failures } = await read("en.json");
   const codes = ["40", "60", "69", "70", "71", "72", "73"];
   assert.deepEqual(Object.keys(failures).filter((code) => code !== "other"), codes);
 });
 
-test("the page offers exactly the languages there are", async () => {
+test("the page offers exactly the existing languages", async () => {
   const html = await readFile(new URL("../index.html", folder), "utf8");
   const offered = [...html.matchAll(/<option value="(\w+)"/g)].map(([, name]) => `${name}.json`);
   assert.ok(offered.length >= 9);
   assert.deepEqual(offered.sort(), (await readdir(folder)).sort());
 });
 
-test("every error of the library has words on the page", async () => {
+test("every error of the library has a text on the page", async () => {
   const { problems } = await read("en.json");
   const source = await readFile(new URL("../../lib/errors.js", folder), "utf8");
   const codes = [...source.matchAll(/^ \* \| ([a-z.]+) +\|/gm)].map(([, code]) => code);
   const own = codes.filter((code) => !["code", "state", "aborted"].includes(code));
-  const shown = [...own, "session.too-many-refusals"]; // which the server says
+  const shown = [...own, "session.too-many-refusals"]; // sent by the server
   assert.deepEqual(shown.sort(), Object.keys(problems).filter((c) => c !== "other").sort());
 });
