@@ -23,7 +23,7 @@ IsOver = Callable[[], bool]
 ADDRESS = "192.0.2.9"
 
 
-def pause_of_an_address(clock: SettableClock) -> IsOver:
+def wait_of_an_address(clock: SettableClock) -> IsOver:
     """An address with the maximum number of refused sessions."""
     refused = LocalRefusals(clock=clock)
     refused.charge(ADDRESS, "session", 1)
@@ -65,7 +65,7 @@ def memory_of_a_silent_process(clock: SettableClock) -> IsOver:
 
 
 BOUNDS = {
-    pause_of_an_address: FIRST_BLOCK_SECONDS,
+    wait_of_an_address: FIRST_BLOCK_SECONDS,
     hour_of_a_refused_session: WINDOW_SECONDS,
     wrong_password: 10.0,
     handshakes: 2.0,

@@ -48,7 +48,7 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged() -> None:
     assert made.active is None
 
 
-class Heard:
+class RecordingOutlet:
     """An outlet that records what it is given."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Heard:
 def test_an_unreadable_frame_costs_only_an_answer() -> None:
     """Neither a worker nor the aggregator is asked, the log does not grow, no frame is replaced."""
     pool, link = QuietPool(), QuietLink()
-    frames, made, outlet = quiet_frames(pool=pool, link=link), session(), Heard()
+    frames, made, outlet = quiet_frames(pool=pool, link=link), session(), RecordingOutlet()
     in_line, asked = pool.in_line, link.judging
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
@@ -83,7 +83,7 @@ def test_an_unreadable_frame_costs_only_an_answer() -> None:
 def test_an_undecodable_frame_gets_the_same_answer() -> None:
     """Its header was valid, so it was in flight; the next frame then has its turn."""
     pool = QuietPool()
-    frames, made, outlet = quiet_frames(pool=pool), session(), Heard()
+    frames, made, outlet = quiet_frames(pool=pool), session(), RecordingOutlet()
     in_line = pool.in_line
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
@@ -96,7 +96,7 @@ def test_an_undecodable_frame_gets_the_same_answer() -> None:
 
 def test_a_frame_is_answered_once() -> None:
     """A frame that was answered at its deadline gets no second answer once it is decoded."""
-    frames, made, outlet = quiet_frames(), session(), Heard()
+    frames, made, outlet = quiet_frames(), session(), RecordingOutlet()
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
     frame, _ = made.start()
