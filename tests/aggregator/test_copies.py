@@ -134,7 +134,7 @@ def test_a_copy_counts_as_an_attempt() -> None:
     assert [outcome.final for outcome in play(session, [picture(1)] * 3)] == [False, True]
 
 
-class Elsewhere:
+class OtherSessions:
     """A memory in which other sessions own some images; it counts the requests."""
 
     def __init__(self, answers: dict[int, bytes | None]) -> None:
@@ -163,10 +163,10 @@ class Elsewhere:
 
 def claimed(
     estimates: list[Estimate], answers: dict[int, bytes | None], **plugins: dict[str, Any] | None
-) -> tuple[Elsewhere, JudgedSession, list[Outcome]]:
+) -> tuple[OtherSessions, JudgedSession, list[Outcome]]:
     """Show frames to a session; other sessions own some of the images."""
     config = plugin_config(plugins)
-    memory = Elsewhere(answers)
+    memory = OtherSessions(answers)
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
     outcomes = []

@@ -75,18 +75,18 @@ async def test_the_quality_field_is_configurable(platform: LunaPlatform, field: 
     assert await ask(platform, qualityField=field) == {"quality": quality[field]}
 
 
-@pytest.mark.parametrize(("deed", "code"), [("400", 36003), ("no face", 0)])
+@pytest.mark.parametrize(("behaviour", "code"), [("400", 36003), ("no face", 0)])
 async def test_a_rejected_photo_is_a_negative_answer(
-    platform: LunaPlatform, deed: str, code: int
+    platform: LunaPlatform, behaviour: str, code: int
 ) -> None:
     """A rejection is no outage and is not retried."""
-    platform.plan = [deed]
+    platform.plan = [behaviour]
     assert await ask(platform) == {"refused": code}
     assert len(platform.photos) == 1
 
 
 @pytest.mark.parametrize(
-    ("deed", "tries"),
+    ("behaviour", "tries"),
     [
         ("500", 3),
         ("cut", 3),
@@ -97,10 +97,10 @@ async def test_a_rejected_photo_is_a_negative_answer(
     ],
 )
 async def test_any_other_response_is_an_outage(
-    platform: LunaPlatform, deed: str, tries: int
+    platform: LunaPlatform, behaviour: str, tries: int
 ) -> None:
     """Transient errors are retried ``retries`` times; permanent ones are not."""
-    platform.plan = [deed]
+    platform.plan = [behaviour]
     with pytest.raises(PlatformError):
         await ask(platform, retries=2)
     assert len(platform.photos) == tries
@@ -208,7 +208,7 @@ async def codes(gateway: Any, seq: int, score: float, photo: bytes = JPEG) -> li
 
 
 @pytest.mark.parametrize(
-    ("deed", "threshold", "expected"),
+    ("behaviour", "threshold", "expected"),
     [
         ("201", 0.9, []),
         ("201", 0.91, [Code.LOW_AGS]),
@@ -220,10 +220,10 @@ async def codes(gateway: Any, seq: int, score: float, photo: bytes = JPEG) -> li
     ],
 )
 async def test_the_verdict_follows_the_answer(
-    platform: LunaPlatform, tmp_path: Path, deed: str, threshold: float, expected: list[int]
+    platform: LunaPlatform, tmp_path: Path, behaviour: str, threshold: float, expected: list[int]
 ) -> None:
     """A quality equal to the threshold passes; a poor photo gets code 30, an outage code 34."""
-    platform.plan = [deed]
+    platform.plan = [behaviour]
     chosen = config(platform, descriptorQualityThreshold=threshold)
     async with judging(chosen, tmp_path) as gateway:
         await gateway.open()

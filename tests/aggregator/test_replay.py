@@ -57,7 +57,7 @@ FPS = 8.0
 ANSWERS = [b'{"quality": 0.9}', b'{"quality": 0.9}', b'{"quality": 0.1}', b'{"refused": 1}', None]
 
 
-def clumsy(seed: int) -> Director:
+def unreliable(seed: int) -> Director:
     """A person who obeys most prompts and otherwise moves at random."""
     obedient, chance = obeying(seed), random.Random(seed)
 
@@ -108,7 +108,7 @@ def test_a_restart_changes_nothing(
     def run(restarts: Collection[int] = (), handovers: Collection[int] = ()) -> Any:
         return play(
             config,
-            clumsy(seed),
+            unreliable(seed),
             seed=seed,
             fps=FPS,
             seconds=9.0,
@@ -160,7 +160,7 @@ def test_a_step_of_the_wall_clock_changes_nothing(
         restarts, handovers = disturbances or ((), ())
         return play(
             config,
-            clumsy(seed),
+            unreliable(seed),
             seed=seed,
             fps=FPS,
             seconds=9.0,

@@ -171,7 +171,7 @@ def test_a_replay_gives_the_same_verdict(
     assert run(data.draw(st.integers(1, len(estimates)))) == run(0)
 
 
-class Mixing(Plugin):
+class WrongImage(Plugin):
     """Combines the estimate of the last frame with the image of the first."""
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
@@ -181,13 +181,13 @@ class Mixing(Plugin):
 
 def test_a_token_shows_the_frame_that_was_measured() -> None:
     """The image of another frame of the same session is rejected as best shot."""
-    judged = session(Mixing())
+    judged = session(WrongImage())
     fold(judged, 1, live(0.1, errors=(32,)))
     outcome = fold(judged, 2, live(0.9))
     assert (outcome.final, outcome.accepted, outcome.errors) == (True, False, (40,))
 
 
-class Looking(Plugin):
+class ImageRecorder(Plugin):
     """Records the image that it sees of each frame."""
 
     def __init__(self) -> None:
@@ -199,7 +199,7 @@ class Looking(Plugin):
 
 def test_a_plugin_sees_the_judged_pixels_of_a_frame_that_passed() -> None:
     """Of every other frame it sees the bytes that the client sent."""
-    looking = Looking()
+    looking = ImageRecorder()
     judged = session(looking)
     judged.fold(1, 1001.0, BLURRED, b"sent", replay=False)
     judged.fold(2, 1002.0, live(0.9), b"sent", replay=False, shot=shot(2, b"encoded"))

@@ -24,7 +24,7 @@ STEPS = [20.0, -3600.0, 86_400.0]
 OPENED = 1000.0
 
 
-class Ends:
+class EndRecorder:
     """A sink that collects the ends of sessions."""
 
     name = "ends"
@@ -46,7 +46,7 @@ class Ends:
         pass
 
 
-class Judging:
+class AggregatorSessions:
     """The sessions of an aggregator with a settable clock.
 
     ``said`` is what it sent to the gateway.
@@ -80,7 +80,7 @@ class Judging:
 @pytest.mark.parametrize("elapsed", [0.0, 40.0], ids=["at its beginning", "in a replay"])
 def test_the_next_gateway_gets_the_age_of_a_session(step: float, elapsed: float) -> None:
     """It is the age that the first gateway stated, plus the time elapsed on the monotonic clock."""
-    judging = Judging()
+    judging = AggregatorSessions()
     judging.open(elapsed)
     judging.clock.advance(2.5)
     judging.clock.step(step)
@@ -90,7 +90,7 @@ def test_the_next_gateway_gets_the_age_of_a_session(step: float, elapsed: float)
 
 def test_a_session_is_at_least_as_old_as_its_last_frame() -> None:
     """If the open message was slow, the aggregator's clock for the session started too late."""
-    judging = Judging()
+    judging = AggregatorSessions()
     judging.open(0.0)
     judging.sessions.judge(b"", Judge("", SESSION, 1, OPENED + 3.0, encode(live(errors=(32,)))))
     judging.clock.advance(1.0)
@@ -100,8 +100,8 @@ def test_a_session_is_at_least_as_old_as_its_last_frame() -> None:
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_session_that_no_gateway_continues_ends_in_time(step: float) -> None:
     """It ends after its longest allowed time, and its end is dated accordingly."""
-    ends = Ends()
-    judging = Judging(ends)
+    ends = EndRecorder()
+    judging = AggregatorSessions(ends)
     limits = judging.config.LIMITS
     longest = limits.sessionSeconds + limits.resumeSeconds
     judging.open(0.0)
@@ -117,7 +117,7 @@ async def test_a_session_that_no_gateway_continues_ends_in_time(step: float) -> 
 @pytest.mark.parametrize("wall", [None, OPENED + 86_401.5], ids=["as opened", "as set since"])
 def test_a_token_has_the_current_wall_clock_time(wall: float | None) -> None:
     """A server compares ``iat`` with its own clock now, not with that of the session's start."""
-    judging = Judging()
+    judging = AggregatorSessions()
     judging.open(0.0)
     picture = shot(1, b"jpeg")
     message = Judge("", SESSION, 1, OPENED + 1.5, encode(live()), shot=picture, wall=wall)

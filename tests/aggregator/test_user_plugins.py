@@ -102,7 +102,7 @@ async def test_a_plugin_with_data_that_is_no_json_fails_its_session(
 ) -> None:
     """Data that cannot be encoded must not leave a session without a verdict. Its code is 71."""
     config = plugin_config(
-        {f"{HERE}:Telling": {"what": what}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
+        {f"{HERE}:Reporting": {"what": what}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
     )
     async with judging(config, tmp_path) as gateway:
         await gateway.open()
@@ -116,7 +116,7 @@ async def test_a_plugin_with_data_that_is_no_json_fails_its_session(
 async def test_numpy_values_may_be_reported(tmp_path: Path, env: str) -> None:
     """NumPy types derived from Python's numbers and texts appear in the status and in the token."""
     config = plugin_config(
-        {f"{HERE}:Telling": {"what": "numpy"}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
+        {f"{HERE}:Reporting": {"what": "numpy"}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
     )
     async with judging(config, tmp_path) as gateway:
         await gateway.open()
@@ -131,7 +131,7 @@ async def test_numpy_values_may_be_reported(tmp_path: Path, env: str) -> None:
 @pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])
 async def test_end_data_that_is_no_json_is_dropped(tmp_path: Path, what: str) -> None:
     """The verdict stands."""
-    config = plugin_config({f"{HERE}:Telling": {"what": what, "at": "close"}})
+    config = plugin_config({f"{HERE}:Reporting": {"what": what, "at": "close"}})
     async with judging(config, tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())

@@ -89,7 +89,7 @@ class Report:
                 yield f"    {at} {event.kind} {event.connection} {event.seq} {event.body}"[:150]
 
 
-def suffering_service() -> contextlib.AbstractContextManager[Service]:
+def service_under_test() -> contextlib.AbstractContextManager[Service]:
     """Run the service that gets the faults."""
     return running(SETTINGS, workers=WORKERS, worker_settings=WORKER_SETTINGS)
 
@@ -109,19 +109,19 @@ async def crowd(service: Service, history: History, seed: int, people: int, unti
     await asyncio.gather(*(visitor() for _ in range(people)))
 
 
-async def quiet(service: Service) -> list[str]:
+async def not_recovered(service: Service) -> list[str]:
     """Return what has not recovered after the faults."""
     await asyncio.to_thread(service.wait_ready)
     wrong: list[str] = []
     for _ in range(60):
-        wrong = await asyncio.to_thread(_unrest, service)
+        wrong = await asyncio.to_thread(_unrecovered, service)
         if not wrong:
             break
         await asyncio.sleep(0.25)
     return wrong
 
 
-def _unrest(service: Service) -> list[str]:
+def _unrecovered(service: Service) -> list[str]:
     wrong = []
     state = service.get("/statistics").json()
     if (slots := state["slots"])["free"] != slots["total"]:
@@ -146,37 +146,39 @@ def slabs_of(pid: int) -> set[str]:
     return {line.split()[4] for line in lines if "memfd:lunapass-slab" in line}
 
 
-def remains(directory: Path) -> list[str]:
+def leftover_files(directory: Path) -> list[str]:
     """Return the files that a stopped service left behind, except those it keeps on purpose."""
     found = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
     return [str(p) for p in found if "quarantine" not in p.parts and p.stem != "frames"]
 
 
-def outcries(log: str) -> list[str]:
+def unexpected_errors(log: str) -> list[str]:
     """Return the lines of the log that report an unexpected error."""
     return [line[:300] for line in log.splitlines() if "Traceback" in line or "exception" in line]
 
 
 async def _play(seconds: float, seed: int, people: int) -> Report:
     history = History()
-    with suffering_service() as service:
+    with service_under_test() as service:
         nemesis = Nemesis(service, random.Random(seed))
         begun = time.monotonic()
         await asyncio.gather(
             crowd(service, history, seed, people, begun + seconds),
             nemesis.run(schedule(seed, seconds)),
         )
-        wrong = await quiet(service)
+        wrong = await not_recovered(service)
         until = time.monotonic()
         terms = Terms(DEADLINE, GRACE, tuple(nemesis.stopped), ATTEMPTS, KEY, until)
         report = Report(until - begun, seed, history, nemesis.done, check(history, terms))
-        report.violations += [Violation("quiet", 0, what) for what in wrong]
+        report.violations += [Violation("not_recovered", 0, what) for what in wrong]
         service.end()
         report.violations += [
-            Violation("no_file_left", 0, name) for name in remains(service.directory / "run")
+            Violation("no_file_left", 0, name) for name in leftover_files(service.directory / "run")
         ]
         log = (service.directory / "log").read_text()
-        report.violations += [Violation("no_outcry", 0, line) for line in outcries(log)]
+        report.violations += [
+            Violation("no_unexpected_error", 0, line) for line in unexpected_errors(log)
+        ]
     return report
 
 

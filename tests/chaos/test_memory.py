@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from lunapass_client import Client
-from tests.chaos.run import slabs_of, suffering_service
+from tests.chaos.run import service_under_test, slabs_of
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import until
 
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may see what a role maps")
 async def test_workers_release_the_slab_of_a_dead_gateway() -> None:
     """After two deaths each worker maps only the slab of the running gateway."""
-    with suffering_service() as service:
+    with service_under_test() as service:
         for _ in range(2):
             os.kill(service.pids("gateway")[0], signal.SIGKILL)
             await asyncio.sleep(0.3)

@@ -31,7 +31,7 @@ async def answer(raw: Raw) -> str:
     return line.decode().split(" ")[1] if line else "cut"
 
 
-async def first_free_place(service: Service) -> Client:
+async def first_free_slot(service: Service) -> Client:
     """Return a client that connects as soon as the closed sockets are released."""
     for _ in range(100):
         with contextlib.suppress(ClientError):
@@ -66,7 +66,7 @@ async def test_clients_are_refused_before_descriptors_run_out() -> None:
         assert set(counts) <= {"101", "503", "cut"}
         for raw in raws:
             raw.writer.close()
-        async with await first_free_place(service) as client:
+        async with await first_free_slot(service) as client:
             await client.send_frame(stamped_jpeg(1, 30))
             assert (await client.receive()).body["isOk"]
         refused = service.metric('lunapass_requests_refused_total{reason="full"}')

@@ -50,16 +50,16 @@ def times() -> Iterator[Service]:
 
 
 @pytest.fixture
-async def roomy(counts: Service) -> Service:
+async def idle_service(counts: Service) -> Service:
     """The service once the sessions of the previous test are forgotten."""
     await until(lambda: counts.get("/statistics").json()["sessions"]["open"] == 0)
     return counts
 
 
-async def test_sessions_in_total(roomy: Service) -> None:
+async def test_sessions_in_total(idle_service: Service) -> None:
     """One session too many is answered that the service is full."""
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Client(roomy.url)) for _ in range(7)]
+        clients = [await stack.enter_async_context(Client(idle_service.url)) for _ in range(7)]
         await clients[-1].socket.wait_closed()
     *granted, refused = [client.connected for client in clients]
     assert all(answer and answer.command is Command.CONNECTED for answer in granted)
@@ -78,15 +78,15 @@ async def refused_after(service: Service, upgrades: int) -> int:
     return int(refused.value.response.status_code)
 
 
-async def test_connections_in_total(roomy: Service) -> None:
+async def test_connections_in_total(idle_service: Service) -> None:
     """Further upgrades are refused with 503."""
-    assert await refused_after(roomy, 8) == 503
+    assert await refused_after(idle_service, 8) == 503
 
 
-async def test_frames_in_a_second(roomy: Service) -> None:
+async def test_frames_in_a_second(idle_service: Service) -> None:
     """Frames beyond rate and burst are reported as dropped before any work."""
     frames = [stamped_jpeg(1, number) for number in range(7)]
-    async with Client(roomy.url) as client:
+    async with Client(idle_service.url) as client:
         for frame in frames:
             await client.send_frame(frame)
         answers = [await client.receive() for _ in range(7)]
@@ -117,9 +117,9 @@ async def beat(client: Client) -> None:
             await asyncio.sleep(0.2)
 
 
-async def test_judged_frames_of_a_session(roomy: Service) -> None:
+async def test_judged_frames_of_a_session(idle_service: Service) -> None:
     """A session with too many judged frames fails, too."""
-    async with Client(roomy.url) as client:
+    async with Client(idle_service.url) as client:
         for number in range(4):
             await client.send_frame(stamped_jpeg(1, number))
             await client.receive()

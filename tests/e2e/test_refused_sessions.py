@@ -52,7 +52,7 @@ def service() -> Iterator[Service]:
 
 
 @contextlib.asynccontextmanager
-async def door(service: Service, address: str) -> AsyncIterator[ClientConnection]:
+async def new_connection(service: Service, address: str) -> AsyncIterator[ClientConnection]:
     """Open a connection of a client at an address and send CONNECT."""
     headers = {"X-Forwarded-For": address}
     async with connect(service.url, additional_headers=headers) as socket:
@@ -69,7 +69,7 @@ async def attempt(service: Service, address: str, *numbers: int) -> Answer:
 
     Return the last answer, which is ERROR if no session starts.
     """
-    async with door(service, address) as socket:
+    async with new_connection(service, address) as socket:
         answer = await heard(socket)
         with contextlib.suppress(ConnectionClosed):
             for number in numbers:
@@ -86,7 +86,7 @@ async def refused(service: Service, address: str, times: int) -> None:
 
 async def can_start(service: Service, address: str) -> bool:
     """Whether a client at an address may start a session; it leaves at once."""
-    async with door(service, address) as socket:
+    async with new_connection(service, address) as socket:
         return (await heard(socket)).command is Command.CONNECTED
 
 
@@ -102,7 +102,7 @@ async def test_the_default_limit_is_twenty_refused_sessions() -> None:
 async def test_at_the_limit_the_client_is_told_how_long_to_wait(service: Service) -> None:
     """ERROR has its own code and the seconds in a header; the close code is 1013."""
     await refused(service, "192.0.2.10", LIMIT)
-    async with door(service, "192.0.2.10") as socket:
+    async with new_connection(service, "192.0.2.10") as socket:
         error = await heard(socket)
         assert error.command is Command.ERROR
         assert error.body["code"] == "session.too-many-refusals"
@@ -127,7 +127,7 @@ async def test_leaving_early_does_not_evade_the_limit(service: Service) -> None:
     for _ in range(2 * LIMIT):
         assert await can_start(service, address)
     for number in range(LIMIT):
-        async with door(service, address) as socket:
+        async with new_connection(service, address) as socket:
             assert (await heard(socket)).command is Command.CONNECTED
             await socket.send(stamped_jpeg(1, 0))
             assert (await heard(socket)).body["errors"] == [32]
@@ -141,7 +141,9 @@ async def test_simultaneous_sessions_do_not_evade_the_limit(service: Service) ->
     """All start before one is refused; those beyond the limit get no second frame."""
     address = "192.0.2.40"
     async with contextlib.AsyncExitStack() as stack:
-        crowd = [await stack.enter_async_context(door(service, address)) for _ in range(8)]
+        crowd = [
+            await stack.enter_async_context(new_connection(service, address)) for _ in range(8)
+        ]
         for socket in crowd:
             assert (await heard(socket)).command is Command.CONNECTED
         ends = []
@@ -163,7 +165,7 @@ async def test_ipv6_counts_by_network(service: Service) -> None:
 
 async def test_a_running_session_may_be_resumed(service: Service) -> None:
     """The limit applies to new sessions."""
-    async with door(service, "192.0.2.50") as socket:
+    async with new_connection(service, "192.0.2.50") as socket:
         connected = await heard(socket)
         await refused(service, "192.0.2.50", LIMIT)
         names = ("session-id", "resume-token")
@@ -178,7 +180,7 @@ async def test_a_second_address_does_not_evade_the_limit(service: Service) -> No
     """One address starts the sessions; another one resumes them and shows the images."""
     first, second = "192.0.2.60", "192.0.2.61"
     for _ in range(LIMIT):
-        async with door(service, first) as socket:
+        async with new_connection(service, first) as socket:
             connected = await heard(socket)
         headers = {name: connected.headers[name] for name in ("session-id", "resume-token")}
         address = {"X-Forwarded-For": second}

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from shared.codes import Code
-from tests.support.browser import OUTSIDE, Kiosk, faults_of, serious, shoot, until
+from tests.support.browser import OUTSIDE, Kiosk, page_errors_of, serious, shoot, until
 from tests.support.service import Service
 from tests.support.stage import Stage
 
@@ -29,7 +29,7 @@ def test_branding(browser: Any, service: Service) -> None:
     Invalid settings (an unknown colour, more than a colour) are reported and not applied.
     """
     page = browser.new_page(viewport={"width": 1080, "height": 1920})
-    faults = faults_of(page)
+    faults = page_errors_of(page)
     page.route("**/page.json", lambda route: route.fulfill(json=BRANDING))
     page.route("**/own/logo.svg", lambda r: r.fulfill(body=LOGO, content_type="image/svg+xml"))
     with page.expect_request("**/own/bold.woff2"):
@@ -55,7 +55,7 @@ def test_an_invalid_page_json_leaves_the_page_unchanged(browser: Any, service: S
     """A web server that does not check it may serve it, and a blank screen would help nobody."""
     wrong = {"logo": None, "colors": None, "texts": [], "parameters": [1], "font": {}}
     page = browser.new_page(viewport={"width": 1080, "height": 1920})
-    faults = faults_of(page)
+    faults = page_errors_of(page)
     page.route("**/page.json", lambda route: route.fulfill(json=wrong))
     page.goto(f"http://127.0.0.1:{service.port}/")
     page.wait_for_selector("#begin:enabled")
@@ -212,7 +212,7 @@ SMALL_FACE = {
 def test_the_set_up_page_advises(browser: Any, service: Service) -> None:
     """It shows the face's box and the measurements, and says what to change."""
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
-    faults, stage = faults_of(page), Stage(page)
+    faults, stage = page_errors_of(page), Stage(page)
     stage.errors, stage.details = [Code.TOO_DARK], SMALL_FACE
     page.goto(f"http://127.0.0.1:{service.port}/setup")
     page.click("#measure")

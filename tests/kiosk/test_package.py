@@ -17,7 +17,7 @@ import pytest
 
 from gateway.web.static_files import installed
 from shared import __version__
-from tests.support.browser import faults_of, shoot, until
+from tests.support.browser import page_errors_of, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import KEY, ROOT, Service
@@ -169,7 +169,7 @@ def test_an_application_gets_a_token(
     """
     page = browser.new_page(viewport={"width": 640, "height": 640}, locale="en-US")
     page.add_init_script(SPY)
-    faults = faults_of(page)
+    faults = page_errors_of(page)
     page.goto(f"http://127.0.0.1:{service.port}/{name}.html")
     wait_for_hint(page)
     made = [1, 1]

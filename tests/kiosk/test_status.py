@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.codes import Code
-from tests.support.browser import Kiosk, faults_of, serious, shoot, until
+from tests.support.browser import Kiosk, page_errors_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import Service
@@ -39,7 +39,7 @@ def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: F
     """The charts show a check in another window, its refusals by name, and the workers by state."""
     kiosk = Kiosk(browser, service)
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
-    faults = faults_of(page)
+    faults = page_errors_of(page)
     page.goto(f"http://127.0.0.1:{service.port}/status")
     kiosk.start()
     page.wait_for_selector("text=32 Liveness too low")

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from gateway.web.static_files import installed
-from tests.support.browser import faults_of, until
+from tests.support.browser import page_errors_of, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import KEY, Service
@@ -79,7 +79,7 @@ def test_the_documented_interface(
 
     Then ``{isOk, jwt}`` follows with a token that verifies.
     """
-    faults = faults_of(page)
+    faults = page_errors_of(page)
     start(page, service, image={"mimetype": mimetype, "quality": 0.95})
     statuses(page, 3)
     assert page.evaluate("window.videos") == 1

@@ -21,7 +21,14 @@ from loadtest.tally import CrowdTally
 from shared.config.loading import load
 from shared.wire.protocol import Command, ProtocolError
 from tests.support.clock import SettableClock
-from tests.support.scripted import RESULT, be_silent, message, say_farewell, service, without_noise
+from tests.support.scripted import (
+    RESULT,
+    answer_disconnect,
+    be_silent,
+    message,
+    service,
+    without_noise,
+)
 
 
 async def accept(socket: ServerConnection, _connect: dict[str, Any]) -> None:
@@ -83,7 +90,7 @@ async def test_a_stopped_crowd_disconnects(
 
     async def greet(socket: ServerConnection, connect: dict[str, Any]) -> None:
         arrived.set()
-        await say_farewell(socket, connect)
+        await answer_disconnect(socket, connect)
 
     async with service(greet) as url:
         plan = Plan(url, LoadProfile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)

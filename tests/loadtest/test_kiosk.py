@@ -19,9 +19,9 @@ from shared.wire.protocol import Command
 from tests.support.scripted import (
     GRANTED,
     RESULT,
-    attend,
+    answer_disconnect,
     message,
-    say_farewell,
+    run_person,
     service,
     status,
     without_noise,
@@ -46,7 +46,7 @@ async def test_a_prompt_is_obeyed(gallery: Gallery) -> None:
             await socket.send(status(seq, Code.ASK_TURN_LEFT))
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert tally.counts["accepted"] == 1
     assert max(seen) > 20
     assert seen[0] < 3
@@ -65,7 +65,7 @@ async def test_a_broken_connection_is_resumed_by_token(gallery: Gallery) -> None
             await socket.send(message(Command.RESULT, RESULT))
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert "session-id" not in connects[0]
     assert (connects[1]["session-id"], connects[1]["resume-token"]) == ("s", "t")
     assert (tally.counts["resumed"], tally.counts["accepted"]) == (1, 1)
@@ -85,7 +85,7 @@ async def test_a_connection_broken_on_purpose_is_resumed(gallery: Gallery) -> No
             await socket.send(status(len(frames), Code.BLURRED))
 
     async with service(script) as url:
-        tally = await attend(url, gallery, breaks=1.0)
+        tally = await run_person(url, gallery, breaks=1.0)
     assert tally.counts["resumed"] == 1
     assert 1 <= len(frames) <= 8
     assert tally.counts["accepted"] == 1
@@ -94,8 +94,8 @@ async def test_a_connection_broken_on_purpose_is_resumed(gallery: Gallery) -> No
 
 async def test_an_impatient_person_disconnects(gallery: Gallery) -> None:
     """Leaving is no failure, and the final answer is awaited."""
-    async with service(say_farewell) as url:
-        tally = await attend(url, gallery, fps=20.0, patience=0.3)
+    async with service(answer_disconnect) as url:
+        tally = await run_person(url, gallery, fps=20.0, patience=0.3)
     assert tally.counts["left"] == 1
     assert not tally.failed
 
@@ -117,7 +117,7 @@ async def test_every_frame_delayed_by_a_stall_is_late(gallery: Gallery) -> None:
         await socket.send(message(Command.RESULT, RESULT))
 
     async with service(script) as url:
-        tally = await attend(url, gallery, fps=float(fps))
+        tally = await run_person(url, gallery, fps=float(fps))
     median, high = tally.percentile(0.5), tally.percentile(0.9)
     assert median is not None
     assert high is not None
@@ -134,7 +134,7 @@ async def test_drops_are_counted_by_reason(gallery: Gallery) -> None:
         await socket.send(message(Command.RESULT, RESULT))
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert dict(tally.dropped) == {"replaced": 1}
     assert tally.latency.get_total_count() == 0
 
@@ -154,7 +154,7 @@ async def test_the_rate_limit_of_the_service_is_respected(gallery: Gallery, limi
 
     limits = {"framesPerSecond": limit} if limit < math.inf else {}
     async with service(script, first=message(Command.CONNECTED, **GRANTED, limits=limits)) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert tally.counts["judged"] == 6
     allowed = 5 / limit
     assert arrived[-1] - arrived[0] > 0.9 * allowed
@@ -176,7 +176,7 @@ async def test_a_result_that_is_arriving_is_awaited(
             await asyncio.sleep(0.1)
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert tally.counts["accepted"] == 1
 
 
@@ -191,7 +191,7 @@ async def test_patience_ends_between_two_frames_too(gallery: Gallery, fps: float
                 return
 
     async with service(script) as url:
-        tally = await attend(url, gallery, fps=fps, patience=0.2)
+        tally = await run_person(url, gallery, fps=fps, patience=0.2)
     assert tally.counts["left"] == 1
 
 

@@ -20,9 +20,9 @@ from shared.wire.protocol import Command
 from tests.support.scripted import (
     GRANTED,
     RESULT,
-    attend,
     be_silent,
     message,
+    run_person,
     service,
     status,
     without_noise,
@@ -47,7 +47,7 @@ async def test_a_refusal_fails_with_its_reason(
         await socket.close(1013)
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert dict(tally.failed) == {reason: 1}
     assert not any(tally.counts[end] for end in ("accepted", "refused", "left"))
 
@@ -62,13 +62,13 @@ async def test_a_refused_upgrade_fails_with_its_status(gallery: Gallery) -> None
         return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "full\n")
 
     async with service(never, process_request=refuse) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert dict(tally.failed) == {"HTTP 503": 1}
 
 
 async def test_a_missing_service_is_a_failure(gallery: Gallery) -> None:
     """No service listens at the port."""
-    tally = await attend("ws://127.0.0.1:9/ws", gallery)
+    tally = await run_person("ws://127.0.0.1:9/ws", gallery)
     assert dict(tally.failed) == {"ConnectionRefusedError": 1}
 
 
@@ -106,7 +106,7 @@ async def test_protocol_violations_fail_the_session(
         await socket.wait_closed()
 
     async with service(script, first=first) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert dict(tally.failed) == {"unreadable answer": 1}
     assert tally.counts["begun"] == 1
     assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
@@ -129,7 +129,7 @@ async def test_frames_of_a_connection_broken_by_the_service_are_lost(gallery: Ga
         socket.transport.abort()
 
     async with service(script) as url:
-        tally = await attend(url, gallery, fps=50.0)
+        tally = await run_person(url, gallery, fps=50.0)
     assert tally.counts["accepted"] == 1
     assert tally.dropped[LOST] >= 3
     assert tally.percentile(0.95) == math.inf
@@ -146,7 +146,7 @@ async def test_code_2_counts_as_not_judged(gallery: Gallery) -> None:
         await socket.send(message(Command.RESULT, RESULT))
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert tally.dropped[UNJUDGED] == 3
     assert tally.counts["judged"] == 0
     assert tally.percentile(0.5) == math.inf
@@ -159,7 +159,7 @@ async def test_a_silent_service_is_a_failure(
     """The session fails even if each frame waits for the previous answer."""
     monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
     async with service(be_silent) as url:
-        tally = await attend(url, gallery, fps=fps)
+        tally = await run_person(url, gallery, fps=fps)
     assert dict(tally.failed) == {"no answer": 1}
     assert tally.dropped[LOST] == tally.counts["sent"] > 0
 
@@ -174,7 +174,7 @@ async def test_the_number_of_reasons_is_limited(gallery: Gallery) -> None:
         await socket.send(message(Command.RESULT, RESULT))
 
     async with service(script) as url:
-        tally = await attend(url, gallery)
+        tally = await run_person(url, gallery)
     assert dict(tally.dropped) == {"other": 20}
 
 

@@ -15,7 +15,7 @@ class Line:
         return self.now
 
 
-def looks_until_over(standstill: Standstill) -> int:
+def measurements_until_over(standstill: Standstill) -> int:
     """Return the number of measurements until the connection counts as broken."""
     for look in range(1, 100):
         if standstill.is_over():
@@ -27,7 +27,7 @@ def test_silence_lasts_the_whole_time() -> None:
     """Exactly as many measurements as configured."""
     standstill = Standstill(30.0, Line().measure)
     assert standstill.step * STEPS == 30.0
-    assert looks_until_over(standstill) == STEPS
+    assert measurements_until_over(standstill) == STEPS
 
 
 def test_a_received_byte_restarts_the_time() -> None:
@@ -37,7 +37,7 @@ def test_a_received_byte_restarts_the_time() -> None:
     for arrived in range(1000):
         line.now = Movement(arrived, 0)
         assert not standstill.is_over()
-    assert looks_until_over(standstill) == STEPS
+    assert measurements_until_over(standstill) == STEPS
 
 
 def test_a_sent_byte_restarts_the_time() -> None:
@@ -50,4 +50,4 @@ def test_a_sent_byte_restarts_the_time() -> None:
     line.now = Movement(0, 0)
     assert not standstill.is_over()
     line.now = Movement(0, 500)  # more bytes to send are no progress
-    assert looks_until_over(standstill) == STEPS
+    assert measurements_until_over(standstill) == STEPS

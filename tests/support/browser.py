@@ -120,7 +120,7 @@ def serious(page: Any) -> list[str]:
     ]
 
 
-def faults_of(page: Any) -> list[str]:
+def page_errors_of(page: Any) -> list[str]:
     """Return a list to which the page's errors and complaints are added."""
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -156,7 +156,7 @@ class Kiosk:
         script: str = "",
     ) -> None:
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-US")
-        self.faults = faults_of(self.page)
+        self.faults = page_errors_of(self.page)
         self.page.add_init_script(script)
         if "advice=" not in query:  # a slow machine would show it instead of the hint
             query += ("&" if "?" in query else "?") + "advice=0"

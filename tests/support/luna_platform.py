@@ -49,7 +49,7 @@ class LunaPlatform(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def next_deed(self) -> str:
+    def next_behaviour(self) -> str:
         return self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -67,28 +67,28 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.photos.append(body)
         self.server.requests.append((self.command, self.path, dict(self.headers)))
-        deed = self.server.next_deed()
-        if deed == "slow":
+        behaviour = self.server.next_behaviour()
+        if behaviour == "slow":
             time.sleep(1.0)
-            deed = "201"
+            behaviour = "201"
         if self.headers.get("X-Auth-Token") != TOKEN:
             self._answer(401, {"error_code": 12010, "detail": "Account not found."})
-        elif deed == "cut":
+        elif behaviour == "cut":
             self.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{")
             self.close_connection = True
-        elif deed == "201":
+        elif behaviour == "201":
             self._answer(201, {"faces": [self.server.face]})
-        elif deed == "no face":
+        elif behaviour == "no face":
             self._answer(201, {"faces": []})
-        elif deed == "400":
+        elif behaviour == "400":
             self._answer(400, {"error_code": 36003, "detail": "No faces found."})
-        elif deed == "huge":
+        elif behaviour == "huge":
             self._raw(201, b"{" + b" " * 200_000)
-        elif deed == "bomb":
+        elif behaviour == "bomb":
             self._raw(201, bomb(), **{"Content-Encoding": "gzip, gzip"})
-        elif deed == "not json":
+        elif behaviour == "not json":
             self._raw(201, b"<html>")
-        elif deed == "moved":
+        elif behaviour == "moved":
             self._raw(302, b"", Location="http://127.0.0.1:1/")
         else:
             self._answer(500, {"error_code": 1, "detail": "Internal server error"})

@@ -114,7 +114,7 @@ class Ending(Plugin):
         frame.ended = True
 
 
-class Telling(Plugin):
+class Reporting(Plugin):
     """Reports, or objects with, data that is not JSON."""
 
     class Args(BaseModel):
@@ -123,7 +123,7 @@ class Telling(Plugin):
         what: str
         at: str = "estimate"
 
-    def _tell(self, context: SessionContext) -> None:
+    def _report(self, context: SessionContext) -> None:
         things: dict[str, object] = {
             "set": {1},
             "nan": [float("nan")],
@@ -140,13 +140,13 @@ class Telling(Plugin):
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         if self.args.at == "estimate":
-            self._tell(context)
+            self._report(context)
             if self.args.what == "code":
                 frame.refuse([1])  # type: ignore[arg-type]
 
     def on_close(self, context: SessionContext, *, accepted: bool) -> None:
         if self.args.at == "close":
-            self._tell(context)
+            self._report(context)
 
 
 class Closing(Plugin):

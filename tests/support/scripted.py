@@ -37,7 +37,7 @@ def without_noise(gallery: Gallery) -> Take:
     return lambda look: gallery.frames[gallery.nearest_number(look)]
 
 
-async def say_farewell(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+async def answer_disconnect(socket: ServerConnection, _connect: dict[str, Any]) -> None:
     """Judge nothing, and answer DISCONNECT with RESULT."""
     async for raw in socket:
         if isinstance(raw, str):
@@ -65,7 +65,7 @@ async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIt
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
 
 
-async def attend(url: str, gallery: Gallery, **how: Any) -> CrowdTally:
+async def run_person(url: str, gallery: Gallery, **how: Any) -> CrowdTally:
     """Let one person make an attempt."""
     tally = CrowdTally()
     plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})

@@ -113,7 +113,7 @@ def test_a_limit_below_one_line_writes_nothing(tmp_path: Path) -> None:
     assert (used(tmp_path), logger.dropped, logger.disabled) == (0, 3, False)
 
 
-def play_all_endings(logger: FileLogger) -> None:
+def play_all_outcomes(logger: FileLogger) -> None:
     """Write sessions 1 accepted, 2 refused, 3 left, and 4 without an end."""
     play(logger, 1, accepted=True)
     for number, code in ((2, 32), (3, 40)):
@@ -141,7 +141,7 @@ def test_folders_are_retained_by_outcome_and_age(
     """
     section = Config.model_validate(toml_example("operations.md", "[RETENTION]")).RETENTION
     logger, now = sink(tmp_path, 0, section), 1_800_000_000.0
-    play_all_endings(logger)
+    play_all_outcomes(logger)
     for number in range(1, 5):
         age(tmp_path, number, hours, now)
     logger.prune(now)
@@ -154,7 +154,7 @@ def test_folders_are_retained_by_outcome_and_age(
 def test_an_invalid_last_line_leaves_the_outcome_unknown(tmp_path: Path, line: str) -> None:
     """It does not prevent the removal of other folders."""
     logger, now = sink(tmp_path, 0, RetentionSection(left="1h", accepted="9d")), 1_800_000_000.0
-    play_all_endings(logger)
+    play_all_outcomes(logger)
     with (tmp_path / info(1).session / FILE).open("a") as log:
         log.write(f"{line}\n")
     for number in range(1, 5):
