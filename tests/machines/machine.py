@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.service import KEY, ROOT
+from tests.support.service import KEY, ROOT, http_get
 
 SOURCE = "/opt/lunapass/src"
 PYTHON = f"/opt/lunapass/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -121,8 +121,7 @@ class Machine:
 
     def ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            url = f"http://127.0.0.1:{self.port}/readyz"
-            return httpx.get(url, trust_env=False).status_code == 200
+            return http_get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
         return False
 
     def log(self) -> str:

@@ -14,7 +14,7 @@ from lunapass_client import Client
 from shared.wire.protocol import Command
 from tests.machines.machine import wait_until
 from tests.support.ports import free_port
-from tests.support.service import UNPACED, Service, running
+from tests.support.service import UNPACED, Service, http_get, running
 from tests.support.stamp import stamped_jpeg
 
 CELLS = 2
@@ -40,7 +40,7 @@ def cells() -> Iterator[tuple[Service, int]]:
 
 def ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
+        return http_get(f"http://127.0.0.1:{port}/readyz").status_code == 200
     except httpx.HTTPError:
         return False
 
