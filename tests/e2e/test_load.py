@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command import lunapass
 from tests.support.service import ROOT, Service, running
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import wait_for
@@ -189,11 +190,7 @@ def test_invalid_options_are_reported_in_one_line(
     """This happens before the load starts, with exit status 2."""
     if __file__ not in arguments and "--pictures" not in arguments:
         arguments = [*arguments, "--pictures", str(pictures)]
-    result = subprocess.run(
-        [sys.executable, "-m", "lunapass", "load", *arguments],
-        cwd=pictures, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    result = lunapass("load", *arguments, folder=pictures)
     assert result.returncode == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr

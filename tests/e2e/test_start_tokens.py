@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from lunapass_client import Client, Consent, Refused, SyncClient
+from tests.support.command import Ended, lunapass
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
@@ -49,9 +50,9 @@ def make(service: Service) -> Callable[..., str]:
     """Make start tokens as the command does."""
 
     def make(*options: str) -> str:
-        config = str(service.directory / "config.toml")
-        command = [sys.executable, "-m", "lunapass", "start-token", "--config", config, *options]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        made = lunapass("start-token", "--config", service.directory / "config.toml", *options)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
 
     return make
 
@@ -150,10 +151,8 @@ async def test_the_server_gets_the_result_of_a_vanished_client(
     assert await ask_for_result(service, "0" * 32, tmp_path) == {"state": "unknown"}
 
 
-def audit(service: Service, *words: str) -> subprocess.CompletedProcess[str]:
-    config = str(service.directory / "config.toml")
-    command = [sys.executable, "-m", "lunapass", "audit", *words, "--config", config]
-    return subprocess.run(command, capture_output=True, text=True)
+def audit(service: Service, *words: str) -> Ended:
+    return lunapass("audit", *words, "--config", service.directory / "config.toml")
 
 
 def kill_aggregator(service: Service) -> None:

@@ -28,6 +28,7 @@ from shared.video_store import (
     job_id,
     meta_key,
 )
+from tests.support.command import Ended, lunapass
 from tests.support.stamp import stamped_jpeg
 
 ROOT = Path(__file__).parents[2]
@@ -141,10 +142,16 @@ class Workshop:
         log = self.folder / "ran"
         return log.read_text().split() if log.exists() else []
 
-    def lunapass(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def lunapass(self, *arguments: str, **variables: str) -> Ended:
         """Run ``lunapass video`` with arguments and environment variables."""
+        return lunapass(
+            "video", "--config", self.config, *arguments, folder=self.folder, **variables
+        )
+
+    def refused(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Start a worker that is expected to end at once, in a process of its own."""
         return subprocess.run(
-            [sys.executable, "-m", "lunapass", "video", "--config", str(self.config), *arguments],
+            [sys.executable, "-m", "lunapass", "video", "--config", str(self.config)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
             capture_output=True,

@@ -238,7 +238,7 @@ def test_an_error_at_start_up_is_one_line(
 ) -> None:
     """The worker does not start, and says what to correct."""
     value = value.format(f"127.0.0.1:{redis.port}")
-    ran = shop.lunapass(**{f"LUNAPASSVIDEO__{key}": value})
+    ran = shop.refused(**{f"LUNAPASSVIDEO__{key}": value})
     assert ran.returncode == 2
     assert fault in ran.stderr
     assert ran.stderr.count("\n") == 1
@@ -277,6 +277,6 @@ def test_a_worker_without_a_right_does_not_start(tmp_path: Path) -> None:
         with server.client() as admin:
             admin.execute_command("ACL", "SETUSER", "lunapass-video", "-xrange")
         with workshop(tmp_path, server.url_of("lunapass-video")) as shop:
-            ended = shop.lunapass()
+            ended = shop.refused()
     assert ended.returncode != 0
     assert "grant them: ACL SETUSER lunapass-video +xrange" in ended.stderr
