@@ -8,8 +8,10 @@ JOBS   ?= 4
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 EXPRESS := build/express/.installed
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/machines/test_offline.py
+export PYTHONDONTWRITEBYTECODE := # the tests start hundreds of processes, each of which would compile the program
 
-.PHONY: help venv models demo kiosk pictures test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-pictures docs-protocol lock
+.PHONY: help venv models demo kiosk pictures test lint types tests unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-pictures docs-protocol lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -27,7 +29,8 @@ models: $(STAMP) ## fetch missing model files
 demo: models ## start the service and check a synthetic person (CAMERA=1 keeps it running)
 	$(BIN)/lunapass demo $(if $(filter 1,$(CAMERA)),--camera)
 
-test: lint types unit e2e machines ## run everything that must pass
+test: lint ## run everything that must pass
+	$(MAKE) --no-print-directory --jobs=2 types tests
 
 lint: $(STAMP) ## check style and docstrings
 	$(BIN)/ruff check
@@ -50,14 +53,17 @@ $(EXPRESS): # for the test of docs/examples/server_express.mjs
 pictures: $(STAMP) ## save contact sheets of every screen of the kiosk page, and check their size and accessibility (FOLDER=build/pictures)
 	$(BIN)/python -m tests.support.pictures $(or $(FOLDER),build/pictures)
 
+tests: models $(if $(shell command -v npm),$(TOOLS) $(EXPRESS)) ## run all tests
+	$(PYTEST)
+
 unit: models $(if $(shell command -v npm),$(TOOLS) $(EXPRESS)) ## run the tests of single packages
-	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/machines
+	$(PYTEST) --ignore=tests/e2e --ignore=tests/machines
 
 e2e: models ## run the tests of the whole service
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder tests/e2e
+	$(PYTEST) tests/e2e
 
 machines: models ## run the tests under systemd, behind proxies and on two hosts (as root)
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/machines/test_offline.py tests/machines
+	$(PYTEST) tests/machines
 
 chaos: $(STAMP) ## kill, stop and starve all roles under load (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)

@@ -21,10 +21,18 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+LONGEST = ("inference_pool/oip", "machines", "e2e", "chaos", "video_builder", "kiosk")
+"""Folders whose files take longest."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest tests first, so that no process runs one alone at the end."""
-    longest = ROOT / "tests" / "video_builder"
-    items.sort(key=lambda item: not item.path.is_relative_to(longest))
+    """Run the longest files first, so that no process runs one alone at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((n for n, folder in enumerate(LONGEST) if path.startswith(folder)), 99)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
