@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import jwt
 import pytest
@@ -23,10 +23,16 @@ TOO_LARGE = "[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n"
 OTHER_KEY = "abcdef0123456789abcdef0123456789abcdef0123456789"
 
 
-@pytest.fixture
-def service() -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Service]:
     with running(UNPACED, workers=1) as started:
         yield started
+
+
+@pytest.fixture
+async def service(shared: Service) -> AsyncIterator[Service]:
+    async with shared.lent() as lent:
+        yield lent
 
 
 def edit(service: Service, addition: str) -> None:
@@ -113,32 +119,33 @@ async def test_settings_that_need_a_restart_wait_for_it_in_every_role(service: S
     assert jwt.decode(await token(service), KEY, algorithms=["HS256"])["isOk"]
 
 
-async def test_a_reload_while_a_role_starts_reaches_it(service: Service) -> None:
+async def test_a_reload_while_a_role_starts_reaches_it() -> None:
     """The process may have its part already; it ends up with the newest one."""
-    os.kill(service.pids("worker")[0], signal.SIGKILL)
-    edit(service, TOO_LARGE)
-    for _ in range(20):  # during the whole start of the worker
-        service.process.send_signal(signal.SIGHUP)
-        await asyncio.sleep(0.1)
-    await asyncio.to_thread(service.wait_ready)
-    deadline = time.monotonic() + 60
-    while (await judged(service)).body["errors"] != [12]:
-        assert time.monotonic() < deadline, "the new process has the old threshold"
-        await asyncio.sleep(0.2)
-    newest = lines(service, "reloaded")[-1]["generation"]
-    of_worker = [
-        line["generation"]
-        for event in ("loaded", "reloaded")
-        for line in lines(service, event)
-        if line["role"] == "worker-0"
-    ]
-    assert of_worker[-1] == newest
+    with running(UNPACED, workers=1) as service:
+        os.kill(service.pids("worker")[0], signal.SIGKILL)
+        edit(service, TOO_LARGE)
+        for _ in range(20):  # during the whole start of the worker
+            service.process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.1)
+        await asyncio.to_thread(service.wait_ready)
+        deadline = time.monotonic() + 60
+        while (await judged(service)).body["errors"] != [12]:
+            assert time.monotonic() < deadline, "the new process has the old threshold"
+            await asyncio.sleep(0.2)
+        newest = lines(service, "reloaded")[-1]["generation"]
+        of_worker = [
+            line["generation"]
+            for event in ("loaded", "reloaded")
+            for line in lines(service, event)
+            if line["role"] == "worker-0"
+        ]
+        assert of_worker[-1] == newest
 
 
-def test_no_role_knows_the_path_of_the_file(service: Service) -> None:
+def test_no_role_knows_the_path_of_the_file(shared: Service) -> None:
     """Neither its command line nor its environment contains it."""
-    named = str(service.directory / "config.toml").encode()
+    named = str(shared.directory / "config.toml").encode()
     for role in ROLES:
-        (pid,) = service.pids(role)
+        (pid,) = shared.pids(role)
         for name in ("cmdline", "environ"):
             assert named not in shown_of(pid, name)

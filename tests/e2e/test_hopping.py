@@ -98,6 +98,11 @@ class Pair:
         async with connect(url, subprotocols=subprotocols, compression=None) as socket:
             yield socket
 
+    async def reload(self, addition: str) -> None:
+        """Add to the configuration of both."""
+        for service in self.services:
+            await service.reload(addition)
+
 
 @contextlib.contextmanager
 def pair(settings: str = "", limits: str = "", required: int = 0) -> Iterator[Pair]:
@@ -110,6 +115,21 @@ def pair(settings: str = "", limits: str = "", required: int = 0) -> Iterator[Pa
             whole = cell + (store if required else store.replace("required = 0\n", "")) + settings
             services.append(stack.enter_context(running(whole, workers=1, worker_settings=backend)))
         yield Pair(redis, services)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pair]:
+    with pair() as started:
+        yield started
+
+
+@pytest.fixture
+async def services(shared: Pair) -> AsyncIterator[Pair]:
+    """The pair with its first configuration, whatever the previous test has changed."""
+    async with contextlib.AsyncExitStack() as stack:
+        for service in shared.services:
+            await stack.enter_async_context(service.lent())
+        yield shared
 
 
 def connect_message(client: Client) -> str:
@@ -134,28 +154,28 @@ async def answer_of(socket: ClientConnection, seconds: float = 60) -> Answer:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_a_final_refusal_holds_at_the_other_gateway(name: str) -> None:
+async def test_a_final_refusal_holds_at_the_other_gateway(services: Pair, name: str) -> None:
     """The client resumes elsewhere at the moment when it learns of its refusal.
 
     There it gets exactly the same RESULT, and no further frame is judged.
     """
-    with pair(REFUSALS[name]().settings) as services:
-        for _ in range(4):
-            refusal = REFUSALS[name]()  # new frames, never sent before
-            async with Client(services.services[0].url) as client, services.door(1) as other:
-                hop = connect_message(client)
-                for frame in refusal.frames:
-                    await client.send_frame(frame)  # earlier answers are stored
-                    assert (await client.receive()).command is Command.STATUS
-                first = await client.receive()
-                await other.send(hop)
-                assert first.command is Command.RESULT
-                assert refusal.code in first.body["errors"]
-                connected = await answer_of(other)
-                assert connected.command is Command.CONNECTED
-                answers = await answers_to(other, refusal.after)
-                assert [answer.command for answer in answers] == [Command.RESULT]
-                assert answers[0].body == first.body
+    await services.reload(REFUSALS[name]().settings)
+    for _ in range(4):
+        refusal = REFUSALS[name]()  # new frames, never sent before
+        async with Client(services.services[0].url) as client, services.door(1) as other:
+            hop = connect_message(client)
+            for frame in refusal.frames:
+                await client.send_frame(frame)  # earlier answers are stored
+                assert (await client.receive()).command is Command.STATUS
+            first = await client.receive()
+            await other.send(hop)
+            assert first.command is Command.RESULT
+            assert refusal.code in first.body["errors"]
+            connected = await answer_of(other)
+            assert connected.command is Command.CONNECTED
+            answers = await answers_to(other, refusal.after)
+            assert [answer.command for answer in answers] == [Command.RESULT]
+            assert answers[0].body == first.body
 
 
 class Hopper:
@@ -218,58 +238,58 @@ class Hopper:
         return [answer for answer in self.heard if answer.command is command]
 
 
-async def test_no_switch_undoes_a_judged_frame() -> None:
+async def test_no_switch_undoes_a_judged_frame(services: Pair) -> None:
     """However a client switches, it gets answers to no more frames than it has attempts.
 
     The previous connection stays open each time, so both gateways believe that they have the
     client.
     """
     attempts = 5
-    with pair(f"[LIVENESS]\nmaxAttempts = {attempts}\n") as services:
-        for seed in range(6):
-            chance = random.Random(seed)
-            async with Hopper(services) as client:
-                await client.go_to(0)
-                await client.show(0)
-                await until(lambda: client.of(Command.STATUS))
-                for hop in range(1, 9):
-                    for number in range(chance.randint(1, 2)):
-                        await client.show(number)
-                        await asyncio.sleep(chance.uniform(0, 0.05))
-                    await client.go_to(hop % 2)
-                for number in range(attempts):
+    await services.reload(f"[LIVENESS]\nmaxAttempts = {attempts}\n")
+    for seed in range(6):
+        chance = random.Random(seed)
+        async with Hopper(services) as client:
+            await client.go_to(0)
+            await client.show(0)
+            await until(lambda: client.of(Command.STATUS))
+            for hop in range(1, 9):
+                for number in range(chance.randint(1, 2)):
                     await client.show(number)
-                    await asyncio.sleep(0.1)
-                await client.show_until_result(0.1)
-            assert len(client.of(Command.STATUS)) <= attempts
-            results = [answer.body for answer in client.of(Command.RESULT)]
-            assert results
-            assert all(body == results[0] for body in results)
-            assert results[0]["errors"] == [32]
+                    await asyncio.sleep(chance.uniform(0, 0.05))
+                await client.go_to(hop % 2)
+            for number in range(attempts):
+                await client.show(number)
+                await asyncio.sleep(0.1)
+            await client.show_until_result(0.1)
+        assert len(client.of(Command.STATUS)) <= attempts
+        results = [answer.body for answer in client.of(Command.RESULT)]
+        assert results
+        assert all(body == results[0] for body in results)
+        assert results[0]["errors"] == [32]
 
 
-async def test_a_refusal_without_the_store_holds_after_the_outage() -> None:
+async def test_a_refusal_without_the_store_holds_after_the_outage(services: Pair) -> None:
     """The other gateway waits until the refusal is stored.
 
     The client goes there at the moment when the store is back.
     """
     refusal = REFUSALS["low liveness"]()
-    with pair(refusal.settings) as services:
-        async with Client(services.services[0].url) as client, services.door(1) as other:
-            hop = connect_message(client)
-            await client.send_frame(refusal.frames[0])
-            await client.receive()  # then the frame is stored
-            services.store.kill()
-            for frame in refusal.frames[1:]:
-                await client.send_frame(frame)
-                assert (await client.receive()).command is Command.STATUS
-            first = await client.receive()
-            services.store.start()
-            await other.send(hop)
-            assert first.body["errors"] == [32]
-            assert (await answer_of(other)).command is Command.CONNECTED
-            answers = await answers_to(other, refusal.after)
-            assert [answer.body for answer in answers] == [first.body]
+    await services.reload(refusal.settings)
+    async with Client(services.services[0].url) as client, services.door(1) as other:
+        hop = connect_message(client)
+        await client.send_frame(refusal.frames[0])
+        await client.receive()  # then the frame is stored
+        services.store.kill()
+        for frame in refusal.frames[1:]:
+            await client.send_frame(frame)
+            assert (await client.receive()).command is Command.STATUS
+        first = await client.receive()
+        services.store.start()
+        await other.send(hop)
+        assert first.body["errors"] == [32]
+        assert (await answer_of(other)).command is Command.CONNECTED
+        answers = await answers_to(other, refusal.after)
+        assert [answer.body for answer in answers] == [first.body]
 
 
 async def test_a_required_store_delays_every_answer() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,20 @@ class Service:
         async with asyncio.timeout(seconds):
             while log.read_text().count("reloaded") < before + roles:  # noqa: ASYNC110  a file
                 await asyncio.sleep(0.05)
+
+    @contextlib.asynccontextmanager
+    async def lent(self) -> AsyncIterator[Service]:
+        """Lend the service to a test, with an empty log; restore its configuration afterwards."""
+        config, log = self.directory / "config.toml", self.directory / "log"
+        before = config.read_text()
+        os.truncate(log, 0)
+        try:
+            yield self
+        finally:
+            sys.stdout.write(log.read_text())
+            config.write_text(before)
+            await asyncio.to_thread(self.wait_ready)
+            await self.reload("")
 
     def end(self) -> None:
         """Ask the service to stop, and wait for it."""
@@ -158,7 +172,7 @@ runtimeDirectory = "{directory}/run"
 {settings}
 """
     )
-    with (directory / "log").open("wb") as output:
+    with (directory / "log").open("ab") as output:
         process = subprocess.Popen(
             [*wrapper, python, "-m", "lunapass", "run", "--config", str(config)],
             cwd=checkout,
