@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-JOBS   ?= 4
+JOBS   ?= 6
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 EXPRESS := build/express/.installed
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/machines/test_offline.py
-export PYTHONDONTWRITEBYTECODE := # the tests start hundreds of processes, each of which would compile the program
+# Tests start hundreds of processes; without files of bytecode each would compile the program.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help venv models demo kiosk pictures test lint types tests unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-pictures docs-protocol lock
 
