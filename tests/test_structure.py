@@ -314,7 +314,7 @@ def test_only_their_modules_change_the_aggregators_sessions(
     assert found == []
 
 
-def test_no_attribute_of_a_gateway_s_object_is_set_from_outside(
+def test_no_attribute_of_the_gateway_is_set_from_outside(
     trees: dict[str, ast.Module],
 ) -> None:
     """Objects get their parts through the constructor.

@@ -112,7 +112,7 @@ ALL: dict[str, dict[str, Any] | None] = {
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_repeated_picture_counts_once(name: str) -> None:
+def test_a_repeated_image_counts_once(name: str) -> None:
     """Plugins that count frames count it once, however often it is sent between failing frames."""
     face = b"\0\0\x80\x3f"
     config = plugin_config({"AggregateLiveness": {"framesCount": 3}, name: ALL[name]})

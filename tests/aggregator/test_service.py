@@ -51,7 +51,7 @@ async def test_requests_of_a_dead_gateway_are_dropped(tmp_path: Path) -> None:
 async def test_an_error_while_reporting_ends_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise the gateway would never again hear what is settled and how the sinks are."""
+    """Otherwise the gateway would get no more reports of settled sessions and of sinks."""
 
     def fail(_: Effects) -> Settled:
         raise RuntimeError("a fault")

@@ -79,7 +79,7 @@ def test_no_session_is_accepted_without_liveness(estimate: Estimate, plugins: li
     assert outcome.errors
 
 
-def test_a_frame_whose_picture_is_missing_is_not_accepted() -> None:
+def test_a_frame_without_an_image_is_not_accepted() -> None:
     """A token needs a best shot."""
     outcome = fold(session(), 1, live(0.9), image=None)
     assert outcome.final

@@ -23,7 +23,7 @@ BUILT = {"configuration loaded", "configuration reloaded"}
 
 
 def quoted() -> dict[str, set[str]]:
-    """Pages by the messages that they quote."""
+    """Return the pages by the messages that they quote."""
     found: dict[str, set[str]] = {}
     for page in (ROOT / "docs").glob("*.md"):
         text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.M | re.S)
@@ -34,8 +34,8 @@ def quoted() -> dict[str, set[str]]:
     return found
 
 
-def test_a_quoted_message_is_one_of_the_service(texts: str) -> None:
-    """A message that was changed in the code is changed on the pages, too."""
+def test_each_quoted_message_exists_in_the_code(texts: str) -> None:
+    """If the code's message changes, the pages must follow."""
     known = OF_OTHER_PROGRAMS | BUILT
     wrong = {phrase: pages for phrase, pages in quoted().items() if phrase not in texts}
     assert {phrase: pages for phrase, pages in wrong.items() if phrase not in known} == {}

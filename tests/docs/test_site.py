@@ -83,7 +83,7 @@ def test_every_public_name_is_described(
     assert described == set(module.__all__) - described_elsewhere
 
 
-def test_pictures_are_small(site: Path) -> None:
+def test_images_are_small(site: Path) -> None:
     """The first page and the README show both, and load fast."""
     limits = {"screens.webp": 150_000, "check.webp": 600_000}
     for name, limit in limits.items():

@@ -43,7 +43,7 @@ def test_random_arrivals_have_the_rate_and_follow_the_seed() -> None:
     assert dues[-1] < 50
 
 
-async def test_saturation_goes_faster_than_a_slow_schedule(service: Service) -> None:
+async def test_saturation_is_faster_than_a_slow_schedule(service: Service) -> None:
     """Its connections wait only for answers, so they exceed twice a slow schedule."""
     slow = await on_schedule(to_service(service.url), 4, SHOTS, evenly(2, 2), seconds=2)
     seen = await saturate(to_service(service.url), 4, SHOTS, seconds=2)

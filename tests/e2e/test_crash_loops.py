@@ -40,7 +40,7 @@ def kill_repeatedly(service: Service, role: str, times: int) -> None:
         killed.add(pid)
 
 
-async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
+async def test_a_crashing_worker_degrades_the_service() -> None:
     """The other roles continue, and /readyz and the log report it."""
     with running(SETTINGS, workers=2) as service:
         kill_repeatedly(service, "worker-0", 3)
@@ -53,7 +53,7 @@ async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
             assert (await client.receive()).body["isOk"]
 
 
-async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
+async def test_a_crashing_aggregator_ends_the_service() -> None:
     """A service manager may start it again; it never stays partly alive."""
     with running(SETTINGS, workers=1) as service:
         kill_repeatedly(service, "aggregator", 3)

@@ -129,7 +129,7 @@ def test_the_page_is_self_contained(run: Run) -> None:
     assert page.count("<polyline") >= 6
 
 
-def test_people_come_at_random_times(service: Service, pictures: Path, tmp_path: Path) -> None:
+def test_people_arrive_at_random_times(service: Service, pictures: Path, tmp_path: Path) -> None:
     """With arrivals the number of people is a result, about rate times seconds (40)."""
     load(
         service, tmp_path, pictures,

@@ -175,7 +175,9 @@ def test_invalid_images_are_refused_alike(
     assert others == [first, first]
 
 
-def test_pictures_from_the_field(service: Service, cases: Path, tmp_path: Path) -> None:
+def test_images_from_the_field_are_read_alike(
+    service: Service, cases: Path, tmp_path: Path
+) -> None:
     """All three agree on every image of the reference folder, and none is refused."""
     found = {}
     for case in sorted(cases.glob("*.[jpw]*")):

@@ -81,7 +81,7 @@ async def play(service: Service) -> int:
     return [answer.command for answer in answers].count(Command.DROPPED)
 
 
-def test_statistics_count_what_happened(played: Played) -> None:
+def test_statistics_match_the_history(played: Played) -> None:
     """Sessions, frames, codes and workers of a known history."""
     counts: dict[str, Any] = played.service.get("/statistics").json()
     assert counts["sessions"] == {"open": 3, "undecided": 1, "accepted": 1, "refused": 0, "left": 1}

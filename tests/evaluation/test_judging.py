@@ -32,7 +32,7 @@ def test_earlier_checks_leave_liveness_out() -> None:
     assert not passes_earlier(estimate(1.0, head_pose=TURNED), RULES)
 
 
-def test_liveness_by_itself_is_the_mean() -> None:
+def test_liveness_alone_is_the_mean() -> None:
     """Frames without a score do not count; without any score the result is None."""
     shown = presentation(estimate(0.2, head_pose=TURNED), estimate(0.6), estimate(None))
     assert liveness_score(shown) == pytest.approx(0.4)

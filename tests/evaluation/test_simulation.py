@@ -28,12 +28,15 @@ def drawn(*shown: Measured, sessions: int = 1, frames: int = 20) -> list[list[fl
 
 
 def correlation(scores: Sequence[float]) -> float:
-    """Correlation of a score with the next one."""
+    """Return the correlation of a score with the next one."""
     return float(np.corrcoef(scores[:-1], scores[1:])[0, 1])
 
 
-def test_neighbours_stay_neighbours() -> None:
-    """Scores that change slowly do so in a drawn session, too; in a shuffled one they do not."""
+def test_neighbouring_frames_stay_similar() -> None:
+    """Scores that change slowly in the frames do so in a drawn session.
+
+    In a shuffled one they do not.
+    """
     slow = 0.5 + 0.4 * np.sin(np.arange(60) / 10)
     (session,) = drawn(video(slow.tolist()), frames=1000)
     shuffled = np.random.default_rng(0).permutation(slow).tolist()
@@ -43,7 +46,7 @@ def test_neighbours_stay_neighbours() -> None:
 
 
 def test_a_session_has_frames_of_one_presentation() -> None:
-    """The same ones in every run, whatever else the set contains."""
+    """They are the same in every run, whatever else the set contains."""
     low, high = video([0.1, 0.2, 0.3]), video([0.7, 0.8, 0.9], "live/b/1.mp4")
     sessions = drawn(low, high, sessions=5)
     assert [len(one) for one in sessions] == [20] * 10
@@ -53,7 +56,7 @@ def test_a_session_has_frames_of_one_presentation() -> None:
 
 
 def test_a_single_image_varies_like_other_presentations() -> None:
-    """Of its species, if there are any; an image without a score stays without one."""
+    """Those of its species are used, if any; an image without a score stays without one."""
     shown = [
         video([0.49, 0.51] * 4, "attack/print/a/1.mp4", "print"),
         video([0.05, 0.95] * 4),
@@ -70,8 +73,8 @@ def test_a_single_image_varies_like_other_presentations() -> None:
     assert found.deviation == pytest.approx(2.2, abs=0.1)  # log odds of .95 are 2.9, half of them 0
 
 
-def test_without_several_frames_there_is_nothing_to_vary_by() -> None:
-    """A set of single images is refused, with what to add."""
+def test_a_set_of_single_images_is_refused() -> None:
+    """The error says what to add."""
     with pytest.raises(ResourceError, match="several images of each subject"):
         drawn(presentation(estimate(0.9)), presentation(estimate(0.1), name="attack/x/1.jpg"))
 
@@ -87,7 +90,7 @@ def test_frames_are_judged_as_by_a_worker() -> None:
 
 
 def test_images_of_a_folder_are_one_presentation() -> None:
-    """In the order of their numbers; images without a folder stay alone."""
+    """They are in the order of their numbers; images without a folder stay alone."""
     shown = [
         presentation(estimate(0.1), name="live/a/10.jpg", subject="a"),
         presentation(estimate(0.2), name="live/a/2.jpg", subject="a"),

@@ -77,7 +77,7 @@ def test_warns_of_a_small_sample() -> None:
     assert (one["refused"], one["codes"]) == ("the frame is empty", [Code.FRAME_UNDECODABLE])
 
 
-def test_frames_by_themselves_keep_their_subject() -> None:
+def test_single_frames_keep_their_subject() -> None:
     """Frames of one video are not independent subjects."""
     video = presentation(estimate(0.9), estimate(0.1), name="live/v.mp4")
     result = summary(*by_frame(video), unit="frame")

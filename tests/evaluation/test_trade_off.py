@@ -88,10 +88,10 @@ def test_errors_of_each_setting(summary: dict[str, Any]) -> None:
     }
 
 
-def test_the_answer_names_the_front_and_what_the_configured_setting_costs(
+def test_the_summary_names_the_front_and_the_cost_of_the_configured_setting(
     summary: dict[str, Any],
 ) -> None:
-    """In one sentence, and as a change with a paired interval."""
+    """It is one sentence; the cost is a change with a paired interval."""
     assert summary["answer"] == (
         "The configured setting (first passing frame, 15 refusals) is not on the front: it accepts"
         " 100.0 % of the attacks (worst species 100.0 %), and refuses 0.0 % of live sessions. The"

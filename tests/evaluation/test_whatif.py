@@ -120,7 +120,7 @@ def test_liveness_needs_labels(tmp_path: Path) -> None:
     assert one.cost == "BPCER 0.0% now, 5.0% with it"
 
 
-def test_labels_come_from_the_folders(tmp_path: Path) -> None:
+def test_labels_are_taken_from_the_folders(tmp_path: Path) -> None:
     """The first folder that is a label counts, so an attack may be named ``live``."""
     write_session(tmp_path / "attack" / "print" / "live", 4, [estimate()], accepted=False)
     write_session(tmp_path / "attack" / "replay", 1, [estimate()], accepted=False)

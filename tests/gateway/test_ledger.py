@@ -36,7 +36,7 @@ def test_a_successor_adds_to_its_predecessor() -> None:
 
 
 def test_every_field_of_an_account_is_added_up() -> None:
-    """Except those that describe the latest process; a new field needs a value here."""
+    """Fields of the latest process are exempt; a new field needs a value here."""
     latest = {"name", "pid", "memory"}
     scores = (0.5, ((3, 1),))
     steps = {"job": (0.1, ((3, 1),))}

@@ -89,7 +89,7 @@ def test_the_best_shot_is_a_span_of_a_frame_that_passed() -> None:
 
 
 def test_the_wait_for_the_session_store_is_a_span() -> None:
-    """From the judgement to the answer."""
+    """It lasts from the judgement to the answer."""
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     exporter = InMemorySpanExporter()

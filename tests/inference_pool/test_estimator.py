@@ -159,7 +159,7 @@ def test_signs_are_not_measured_if_off_or_during_actions() -> None:
     assert (result.eyelids, result.scene) == (None, None)
 
 
-def test_mirrored_picture_gives_the_persons_own_sides() -> None:
+def test_a_mirrored_image_gives_the_persons_own_sides() -> None:
     """Yaw, roll and eyes change sides, pitch does not; the code names the person's own side."""
     backend = RecordingBackend(
         pose_answer=HeadPose(30, 5, -7), eyes_answer=Eyes(0.3, 0.1, True, False)

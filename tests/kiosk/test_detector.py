@@ -75,7 +75,7 @@ def test_frames_without_a_face_stay_in_the_browser(
         assert [fault for fault in kiosk.faults if fault != "No available adapters."] == []
 
 
-def test_without_the_detector_s_files_the_check_continues(
+def test_the_check_continues_without_the_files_of_the_detector(
     service: Service, stamps: FakeCamera, browser: Any
 ) -> None:
     """The detector is optional: if it cannot be loaded, the service gets every frame."""

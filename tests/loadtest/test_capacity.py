@@ -66,7 +66,7 @@ def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> CrowdTally:
         (CrowdTally(), False),
     ],
 )
-def test_what_counts_as_in_time(seen: CrowdTally, good: bool) -> None:
+def test_a_size_is_good_if_its_frames_are_in_time(seen: CrowdTally, good: bool) -> None:
     """A size is good if p95 is below the bound, drops count as late, and no session failed."""
     assert judge(5, seen, 0.2, seconds=1).good is good
 

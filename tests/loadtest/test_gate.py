@@ -45,8 +45,8 @@ def test_other_forms_are_refused(text: str) -> None:
         Gate.parse(text)
 
 
-def test_the_search_for_the_capacity_takes_no_limit() -> None:
-    """It has one of its own, which the message names."""
+def test_the_search_for_the_capacity_accepts_no_limit() -> None:
+    """It has its own limit, which the message names."""
     result = CliRunner().invoke(command, ["--find-capacity", "--fail-above", "p95=1s"])
     assert result.exit_code == 2
     assert "--find-capacity has its own limit, --bound; remove --fail-above" in result.output

@@ -72,7 +72,7 @@ def test_the_keys_are_those_of_the_configuration(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
-def test_the_code_takes_the_args_of_the_configuration(name: str) -> None:
+def test_the_code_uses_the_args_of_the_configuration(name: str) -> None:
     """A plugin's own model of its args is the configuration's."""
     kind = registry.BUILT_IN[name]
     args = args_of(name)
@@ -95,7 +95,7 @@ def test_the_default_of_the_similarity_is_explained() -> None:
     assert f"The default of {similarity:g} comes from measured pairs" in SECTIONS["FaceMatcher"]
 
 
-def test_every_method_of_a_plugin_is_explained() -> None:
+def test_every_method_of_a_plugin_is_described() -> None:
     """The guide says when each one is called."""
     documented = set(re.findall(r"^\| `(on_\w+)` \|", GUIDE, re.MULTILINE))
     assert documented == {name for name in vars(Plugin) if name.startswith("on_")}

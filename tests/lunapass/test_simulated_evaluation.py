@@ -17,7 +17,7 @@ from tests.evaluation.estimates import estimate
 
 
 class LabelledSet:
-    """Files without content worth reading, and what a worker is said to have measured in them."""
+    """Files whose content is not read, and the estimates to return for them."""
 
     def __init__(self, folder: Path) -> None:
         self.source, self._cache = folder / "set", folder / "cache"
@@ -43,7 +43,7 @@ def labelled(tmp_path: Path) -> LabelledSet:
 
 
 def test_settings_are_compared(labelled: LabelledSet, tmp_path: Path) -> None:
-    """On the front and on the configured one; the same figures in every run."""
+    """The report has the front and the configured one; the figures are the same in every run."""
     labelled.add("live/anna/1.mp4", [0.9] * 30)
     labelled.add("live/boris.jpg", [0.9])
     labelled.add("live/broken.jpg", [], "it is no image")
@@ -76,8 +76,8 @@ def test_settings_are_compared(labelled: LabelledSet, tmp_path: Path) -> None:
     assert labelled.evaluate("--simulate", 3, "--fail-above", "apcer=0.5").exit_code == 1
 
 
-def test_a_set_from_which_no_sessions_follow_is_refused(labelled: LabelledSet) -> None:
-    """Only attacks, or only single images."""
+def test_a_set_without_possible_sessions_is_refused(labelled: LabelledSet) -> None:
+    """It has only attacks, or only single images."""
     labelled.add("attack/print/1.mp4", [0.1] * 5)
     with pytest.raises(ResourceError, match="no frame in live/"):
         labelled.evaluate("--simulate", 1)

@@ -32,7 +32,7 @@ def test_a_new_session_asks_for_no_id() -> None:
     assert json.loads(identity.connect())["headers"] == {"client": {"mirrored": True}, **granted}
 
 
-def test_a_refusal_keeps_the_identity() -> None:
+def test_a_refusal_does_not_change_the_identity() -> None:
     """ERROR instead of CONNECTED is raised with its code and changes nothing."""
     identity = Identity({}, "a" * 32, "b" * 32)
     refusal = Answer(Command.ERROR, {}, {"code": "session.full", "message": "try later"})
@@ -48,7 +48,7 @@ def closed(code: int | None) -> Disconnected:
 
 
 @pytest.mark.parametrize(("code", "tries"), [(None, 3), (1012, 3), (4002, 3), (4004, 0), (1008, 0)])
-def test_what_may_be_resumed(code: int | None, tries: int) -> None:
+def test_only_some_closed_sessions_may_be_resumed(code: int | None, tries: int) -> None:
     """A lost connection, a restart and idleness are retried; a replaced session is not."""
     pauses = Resumption(closed(code), 3).pauses()
     assert len([next(pauses) for _ in range(tries)]) == tries

@@ -77,7 +77,7 @@ def check(request: pytest.FixtureRequest) -> Check:
 
 
 @pytest.mark.parametrize("late", [0, 2 * RESULT_SECONDS], ids=["soon", "later"])
-async def test_the_verdict_of_a_lost_connection_comes_late(check: Check, late: float) -> None:
+async def test_a_late_verdict_of_a_lost_connection_is_received(check: Check, late: float) -> None:
     """The last frame is accepted after the resumption; RESULT follows its STATUS."""
 
     async def resumed(line: ServerConnection) -> None:

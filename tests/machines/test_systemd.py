@@ -243,7 +243,7 @@ async def test_a_restart_refuses_no_connection(machine: Machine) -> None:
     assert machine.show(GATEWAY, "Result") == "success"
 
 
-async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
+async def test_a_stop_waits_for_running_sessions(machine: Machine) -> None:
     """Stopping everything stops the gateway first, which waits for its sessions."""
     async with Client(machine.url) as client:
         await client.send_frame(stamped_jpeg(1, 1))

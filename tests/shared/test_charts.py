@@ -81,7 +81,7 @@ def test_steps_change_where_the_last_value_ends() -> None:
     assert columns[-3] == columns[-2] != columns[-1]
 
 
-def test_bars_stand_on_the_axis() -> None:
+def test_bars_start_at_the_axis() -> None:
     """A bar's height is its share of the axis; zero has no bar."""
     root = drawn(Curve("n", [(0.25, 0.5), (0.75, 0.0)], bars=True))
     bars = [bar for bar in root.findall("g/rect") if bar.get("fill-opacity")]

@@ -30,7 +30,7 @@ def test_a_frame_of_the_right_size_is_returned_unchanged() -> None:
     assert letterbox(image, (640, 480)) is image
 
 
-def test_an_odd_frame_is_padded_not_stretched() -> None:
+def test_a_frame_of_odd_size_is_padded_not_stretched() -> None:
     """One black row or column is better than a blurred image."""
     picture = letterbox(white((641, 479)), (642, 480))
     assert picture.shape == (480, 642, 3)
@@ -38,7 +38,7 @@ def test_an_odd_frame_is_padded_not_stretched() -> None:
 
 
 @pytest.mark.parametrize("size", [(480, 640), (320, 240), (1280, 100), (1, 900)])
-def test_proportions_are_kept(size: Size) -> None:
+def test_proportions_are_preserved(size: Size) -> None:
     """The frame touches two borders and is centred; the rest is black."""
     picture = letterbox(white(size), (640, 480))
     rows, columns = np.nonzero(picture[:, :, 0])

@@ -35,7 +35,7 @@ def made(folder: Path, frames: list[StoredFrame], **keys: Any) -> Film:
 
 
 @pytest.mark.parametrize(("codec", "name"), [("H265", "hevc"), ("H264", "h264"), ("VP9", "vp9")])
-def test_every_codec_keeps_frames_and_times(tmp_path: Path, codec: str, name: str) -> None:
+def test_every_codec_preserves_frames_and_times(tmp_path: Path, codec: str, name: str) -> None:
     """Codec, number of frames and their times match the session."""
     frames = session_frames(30)
     film = made(tmp_path, frames, codec=codec)
@@ -161,7 +161,7 @@ def test_a_single_frame_is_a_video(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [[], [b"noise"], [stamped_jpeg(1, 1)[:3000]] * 2])
-def test_without_a_picture_there_is_no_video(tmp_path: Path, data: list[bytes]) -> None:
+def test_without_an_image_there_is_no_video(tmp_path: Path, data: list[bytes]) -> None:
     """The error says why, and nothing is left behind."""
     frames = [StoredFrame(seq, START + seq, item, {}) for seq, item in enumerate(data, 1)]
     with pytest.raises(NoFramesError):

@@ -56,7 +56,7 @@ def test_a_task_is_not_repeated_for_an_error_of_expiry(
     assert "expiry of frames not shortened" in caplog.text
 
 
-def test_frames_of_a_failed_job_are_kept_no_longer_than_retention_allows(tmp_path: Path) -> None:
+def test_frames_of_a_failed_job_are_stored_no_longer_than_retention_allows(tmp_path: Path) -> None:
     """The time depends on the outcome and counts from the end: here two of three hours are left."""
     file = tmp_path / "task.py"
     file.write_text("def run(film): raise RuntimeError")

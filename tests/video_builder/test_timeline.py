@@ -31,7 +31,7 @@ def test_a_long_pause_is_cut() -> None:
     assert shown([0, 1000, 1000.5], max_gap=10) == [0, 10_000, 10_500]
 
 
-def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
+def test_a_step_back_of_the_clock_takes_a_millisecond() -> None:
     """After a step back, time continues from where it was."""
     assert shown([100, 101, 50, 51]) == [0, 1000, 1001, 2000]
 

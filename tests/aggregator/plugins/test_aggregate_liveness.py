@@ -119,7 +119,7 @@ def test_frames_of_one_moment_count_once(
     assert session.context.data["aggregateLiveness"]["frames"] == 3
 
 
-def test_a_frame_that_comes_too_soon_changes_no_score() -> None:
+def test_a_frame_that_arrives_too_soon_changes_no_score() -> None:
     """It counts neither for nor against the person, and keeps its own codes."""
     frames = [live(0.9), low(0.0), low(0.0), low(0.0)]
     session, outcomes = judge(frames, pause=0.02, early=True)

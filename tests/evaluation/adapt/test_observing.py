@@ -55,7 +55,7 @@ def run(samples: list[Sample], plan: SimulationPlan) -> tuple[Gathered, StandIn]
     return gather(samples, frames, observer, plan), observer
 
 
-def test_every_frame_gives_itself_and_each_kind_of_copy(tmp_path: Path) -> None:
+def test_every_frame_is_used_itself_and_in_each_kind_of_recapture(tmp_path: Path) -> None:
     """Two frames, two copies of each kind; only the frames themselves are real."""
     found, _ = run(people(tmp_path, anna="2"), SimulationPlan(recaptures=2))
     kinds = Counter((one.kind, one.simulated) for one in found.observations)

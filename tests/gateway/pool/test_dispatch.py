@@ -76,10 +76,10 @@ async def test_done_without_an_estimate_is_ignored(rig: Rig) -> None:
     assert rig.estimates == []
 
 
-async def test_a_frame_that_cannot_be_sent_keeps_its_chances(
+async def test_a_frame_that_cannot_be_sent_keeps_its_attempts(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The workers are gone before they get it, so it cannot be the cause of their end."""
+    """The workers ended before they got it, so it cannot be the cause of their end."""
     failures = [False] * CHANCES
     send = rig.dispatcher._channel.send
 

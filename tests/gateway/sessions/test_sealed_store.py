@@ -55,7 +55,9 @@ async def test_a_restarted_gateway_fences_off_its_predecessor(
         assert await dead.write(session(1)) == "lost"
 
 
-async def test_a_restarted_gateway_takes_nothing_back(redis: RedisServer, tmp_path: Path) -> None:
+async def test_a_restarted_gateway_does_not_take_back_moved_sessions(
+    redis: RedisServer, tmp_path: Path
+) -> None:
     """A gateway that took over the session meanwhile is in that term already, and keeps it."""
     async with gateways(redis, tmp_path, "aab") as (dead, restarted, other):
         assert await dead.write(session(1)) == "stored"

@@ -160,7 +160,7 @@ async def test_the_next_gateway_continues_the_time_of_the_session(step: float, b
 
 
 @pytest.mark.parametrize("elapsed", [-MONTH, 0.0, 9.0])
-async def test_time_is_never_turned_back(elapsed: float) -> None:
+async def test_time_never_decreases(elapsed: float) -> None:
     """A session is at least as old as its log shows, whatever the other clock says."""
     first = Cell(SettableClock())
     session = first.begin()

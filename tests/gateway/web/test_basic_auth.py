@@ -214,8 +214,8 @@ def test_a_reload_changes_the_password() -> None:
     assert status(auth, basic("kiosk:other")) == 0
 
 
-def test_a_reload_that_changes_nothing_forgets_no_wrong_tries() -> None:
-    """A changed section starts to count again."""
+def test_a_reload_without_changes_keeps_the_count_of_wrong_attempts() -> None:
+    """A changed section restarts the count."""
     auth = password_only(wrongTries=1)
     assert status(auth, basic("kiosk:x")) == 401
     for username, expected in [("kiosk", 429), ("other", 401)]:

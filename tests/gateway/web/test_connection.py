@@ -245,7 +245,7 @@ async def test_resumptions_are_counted_anew_after_the_verdict() -> None:
 
 
 async def test_a_refused_resumption_leaves_the_connection_open() -> None:
-    """Nor does it count as one more resumption."""
+    """It does not count as a resumption either."""
     session, _ = quiet_sessions().begin("192.0.2.1", mirrored=False, client="null")
     working, _ = connection()
     refused, _ = connection()

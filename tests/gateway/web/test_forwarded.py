@@ -165,7 +165,7 @@ UPGRADE = (
 )
 
 
-def test_a_client_that_is_gone_has_no_address() -> None:
+def test_a_disconnected_client_has_no_address() -> None:
     """A client that disconnects right after its request causes no error and is not local."""
     seen: list[tuple[str, bool]] = []
     done = asyncio.Event()

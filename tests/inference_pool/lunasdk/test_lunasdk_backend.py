@@ -166,7 +166,7 @@ def test_any_exception_at_start_up_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_score_that_is_no_number_fails(load: Callable[..., Any], answers: Recipe) -> None:
+def test_a_nan_score_fails(load: Callable[..., Any], answers: Recipe) -> None:
     """NaN is a failed estimation instead of a passed comparison."""
     answers.liveness = float("nan")
     estimate = Estimator(load(), Rules()).estimate(IMAGE, Profile.PASSIVE)

@@ -32,13 +32,13 @@ def test_the_mapping_is_invertible(x: float, y: float, side: float, angle: float
     assert np.allclose(square.to_frame(seen)[:, :2], points, atol=0.05)
 
 
-def test_centre_of_the_region_is_the_centre_of_the_picture() -> None:
+def test_centre_of_the_region_is_the_centre_of_the_crop() -> None:
     """The crop shows the region's centre in its middle, for any rotation."""
     square = Square(300, 200, 90, radians(33), 64)
     assert np.allclose(square.to_crop(np.array([[300, 200]], np.float32)), 32, atol=1e-3)
 
 
-def test_line_turned_like_the_region_is_level() -> None:
+def test_a_line_at_the_angle_of_the_region_is_level() -> None:
     """A line at the region's angle is level in the crop, so the sign of the rotation is right."""
     ends = np.array([[10, 10], [110, 60]], np.float32)
     square = Square(60, 35, 150, line_angle(*ends), 64)

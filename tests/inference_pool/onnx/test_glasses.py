@@ -64,7 +64,7 @@ def test_one_dark_eye_is_not_sunglasses(
     assert kind.classify(darkened(portrait, mesh, BOTH[:1]), mesh) != "sunglasses"
 
 
-def test_dark_picture_is_not_sunglasses(portrait: Image, face: DetectedFace) -> None:
+def test_dark_image_is_not_sunglasses(portrait: Image, face: DetectedFace) -> None:
     """Darkness is relative to the skin, so neither exposure nor skin tone makes sunglasses."""
     dark = (portrait * 0.2).astype(np.uint8)
     assert GlassesKind(None).classify(dark, mesh_of(face)) == "no_glasses"

@@ -103,7 +103,7 @@ def test_score_is_the_probability_of_the_mean_log_odds() -> None:
     assert pair_score(1 / 3, 1 / 3) == pytest.approx(1 / 3, abs=1e-6)
 
 
-def test_a_threshold_of_a_half_accepts_what_the_mean_probability_accepts() -> None:
+def test_a_threshold_of_a_half_is_the_same_for_log_odds_and_probabilities() -> None:
     """Odds whose product is 1 belong to probabilities whose sum is 1."""
     steps = np.linspace(0.005, 0.995, 34)
     for a in steps:

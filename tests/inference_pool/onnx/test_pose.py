@@ -43,7 +43,7 @@ def test_angles_survive_a_round_trip(yaw: float, pitch: float, roll: float) -> N
     assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx((yaw, pitch, roll), abs=1e-6)
 
 
-def test_signs_by_where_the_nose_points() -> None:
+def test_signs_of_angles_follow_the_nose() -> None:
     """Yaw > 0 looks to the image's right, pitch > 0 up; roll > 0 turns clockwise."""
     nose, right = np.array([0, 0, 1]), np.array([1, 0, 0])
     assert (rotation(20, 0, 0) @ nose)[0] > 0
@@ -81,7 +81,7 @@ def test_nan_points_have_no_pose(solver: PoseSolver) -> None:
         solver.pose(np.full((468, 3), np.nan, np.float32))
 
 
-def test_mirrored_picture_changes_sides(backend: OnnxBackend, media: Path) -> None:
+def test_a_mirrored_image_swaps_the_sides(backend: OnnxBackend, media: Path) -> None:
     """Mirroring an image negates yaw and roll and keeps the pitch."""
     image = cv2.imread(str(media / "stills" / "stock-emotions-a-2.jpg"))
     assert image is not None

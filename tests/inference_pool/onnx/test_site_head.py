@@ -116,7 +116,7 @@ def test_invalid_file(write: Callable[..., Path], changes: dict[str, Any], reaso
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"intercept": NaN}', "[1]", "x" * (1 << 20 | 1)])
-def test_file_that_is_no_head(write: Callable[..., Path], text: str) -> None:
+def test_a_file_that_is_no_head_is_refused(write: Callable[..., Path], text: str) -> None:
     """Neither another file nor a huge one is decoded further than needed."""
     with pytest.raises(ModelError, match="lunapass adapt"):
         SiteHeadFile.read(write(text))

@@ -198,7 +198,7 @@ def people(backend: OnnxBackend, media: Path) -> dict[str, Image]:
 
 
 @pytest.mark.media
-def test_no_upright_person_is_turned(any_backend: OnnxBackend, people: dict[str, Image]) -> None:
+def test_no_upright_person_is_rotated(any_backend: OnnxBackend, people: dict[str, Image]) -> None:
     """Tilted by up to 20 degrees either way, with beards and glasses, all are taken for upright."""
     off = {}
     for name, image in people.items():

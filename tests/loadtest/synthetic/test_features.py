@@ -51,7 +51,7 @@ def test_lips_face_each_other(fitted: Portrait) -> None:
     assert (upper[1:-1, 1] <= lower[1:-1, 1]).all()
 
 
-def test_oval_holds_the_outermost_points(fitted: Portrait) -> None:
+def test_the_oval_has_the_outermost_points(fitted: Portrait) -> None:
     """The outline has the extremes of the face."""
     assert {CHIN, LEFTMOST, RIGHTMOST} <= set(OVAL)
     assert len(set(OVAL)) == len(OVAL) == 36

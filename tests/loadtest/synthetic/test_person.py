@@ -64,7 +64,7 @@ def test_roll_is_measured(pose_of: PoseOf) -> None:
 @pytest.mark.parametrize(
     "look", [Look(yaw=28), Look(yaw=-28), Look(pitch=28), Look(pitch=-28), Look(roll=20)], ids=str
 )
-def test_turned_face_keeps_size_and_margins(
+def test_a_turned_face_keeps_size_and_margins(
     backend: OnnxBackend, person: Person, look: Look
 ) -> None:
     """A face turned for an action fails no check of faces, quality, size or margins."""

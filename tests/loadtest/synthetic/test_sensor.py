@@ -38,7 +38,7 @@ def test_no_two_shots_have_the_same_pixels(width: int, height: int) -> None:
         assert np.abs(frame.astype(int) - image).mean() < 3
 
 
-def test_the_same_picture_in_another_process_gives_other_frames() -> None:
+def test_the_same_image_in_another_process_gives_other_frames() -> None:
     """A second run of the same crowd repeats no frame of the first."""
     image = gradient(640, 480)
     runs = [{Exposures(image).shot() for _ in range(5)} for _ in range(2)]

@@ -45,7 +45,7 @@ def test_unmoved_corners_change_nothing() -> None:
     assert np.array_equal(warp(RAMP, [Patch(FRAME, FRAME, RECTANGLE)], SIZE), RAMP)
 
 
-def test_moved_corners_move_the_picture() -> None:
+def test_moved_corners_move_the_image() -> None:
     """Corners moved by ten pixels move the image by ten pixels."""
     moved = warp(RAMP, [Patch(FRAME, FRAME + np.float32([10, 0]), RECTANGLE)], SIZE)
     assert np.array_equal(moved[:, 10:], RAMP[:, :-10])

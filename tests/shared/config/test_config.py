@@ -129,14 +129,14 @@ def test_allowed(path, words):
 
 
 @pytest.mark.parametrize("value", [0, 1, False, True])
-def test_switch_takes_numbers_and_truth_values(value):
+def test_a_switch_accepts_numbers_and_booleans(value):
     """``isEnabled`` accepts 0/1 and true/false."""
     config = Config.model_validate({"MIDDLEWARES": {"WS": {"Bestshot": {"isEnabled": value}}}})
     assert config.MIDDLEWARES.WS.Bestshot.isEnabled is bool(value)
 
 
 @pytest.mark.parametrize("value", [2, -1, 1.0, "1", "true", None, []])
-def test_switch_takes_nothing_else(value):
+def test_a_switch_accepts_nothing_else(value):
     with pytest.raises(ValidationError):
         Config.model_validate({"MIDDLEWARES": {"WS": {"Bestshot": {"isEnabled": value}}}})
 

@@ -220,7 +220,7 @@ def test_value_text(value):
     assert tomllib.loads(f"x = {value_text(value)}") == {"x": value}
 
 
-def test_value_text_refuses_what_toml_has_not():
+def test_value_text_refuses_values_that_toml_does_not_have():
     with pytest.raises(TypeError, match="TOML has no set"):
         value_text({1})
 

@@ -223,7 +223,7 @@ def test_each_role_gets_its_own_transport_key_and_the_others_public_ones() -> No
     assert with_transport_keys(Config()) != config
 
 
-def test_transport_keys_are_not_in_a_generation_s_name() -> None:
+def test_transport_keys_do_not_change_the_name_of_a_generation() -> None:
     """Two starts or machines with the same configuration have the same name."""
     plain, one, other = Config(), with_transport_keys(Config()), with_transport_keys(Config())
     assert len({Generation(config).name for config in (plain, one, other)}) == 1

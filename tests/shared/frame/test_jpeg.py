@@ -55,7 +55,7 @@ def test_too_many_real_scans_are_refused(between: bytes) -> None:
         intake.judge(data, LIMITS)
 
 
-def test_a_progressive_picture_without_end_is_refused() -> None:
+def test_a_progressive_image_without_end_is_refused() -> None:
     """It is truncated."""
     with pytest.raises(FrameError, match="damaged"):
         decode(progressive()[:-2], LIMITS)
@@ -63,7 +63,7 @@ def test_a_progressive_picture_without_end_is_refused() -> None:
         list(jpeg.scans(progressive()[:-2], progressive().index(SCAN)))
 
 
-def test_the_spans_of_scans_hold_their_data() -> None:
+def test_the_spans_of_scans_contain_their_data() -> None:
     """Each scan starts after its header and ends before the next marker that is not a restart."""
     data = encoded(cv2.IMWRITE_JPEG_RST_INTERVAL, 2)
     first = data.index(SCAN)

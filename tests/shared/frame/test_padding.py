@@ -126,7 +126,7 @@ def test_an_image_of_pure_noise_is_accepted(name: str) -> None:
     assert intake.judge(data, LIMITS).width == 800
 
 
-def test_no_picture_of_a_camera_is_padding(media: Path, cases: Path) -> None:
+def test_no_camera_image_is_padding(media: Path, cases: Path) -> None:
     """Tested with all available images."""
     kinds = {".jpg", ".jpeg", ".png", ".webp"}
     files = [file for folder in (media, cases) for file in folder.rglob("*")]

@@ -129,7 +129,7 @@ def test_bytes_after_the_end_are_ignored() -> None:
     assert np.array_equal(decode(data + data, LimitsSection()), decode(data, LimitsSection()))
 
 
-def test_a_truncated_picture_is_refused() -> None:
+def test_a_truncated_image_is_refused() -> None:
     """It may be cut at any length."""
     data = cv2.imencode(".png", formats.noise(48, 64))[1].tobytes()
     for length in range(9, len(data), 97):

@@ -74,7 +74,7 @@ def test_the_number_of_chunks_is_limited() -> None:
         intake.judge(extended_webp(encoded(lossless=False), *chunks), LIMITS)
 
 
-def test_a_truncated_picture_is_refused() -> None:
+def test_a_truncated_image_is_refused() -> None:
     """It may be cut at any length."""
     data = extended_webp(encoded(lossless=False), (b"EXIF", tiff(8)))
     for length in range(12, data.index(b"EXIF"), 31):

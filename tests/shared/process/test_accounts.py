@@ -34,7 +34,7 @@ def test_an_empty_histogram_has_no_duration() -> None:
     assert Histogram().percentile(0.99) == 0.0
 
 
-def test_reading_counts_what_was_observed_since() -> None:
+def test_reading_includes_all_observations() -> None:
     """Every reader sees every duration, whether or not ``fold`` was called in between."""
     histogram = Histogram()
     histogram.observe(0.5)

@@ -17,25 +17,25 @@ def machine(count: int, cpus: list[int] | None = None) -> Config:
     return Config.model_validate({"WORKERS": {"count": count, "cpus": cpus or []}})
 
 
-def test_workers_take_the_last_processors_one_each() -> None:
+def test_workers_use_the_last_cpus_one_each() -> None:
     """The first CPUs are for gateway and aggregator; extra workers share CPUs in turn."""
     assert [cpu_of_worker([], index, (0, 1, 2)) for index in range(4)] == [2, 1, 0, 2]
 
 
-def test_configured_processors_are_taken_in_turn() -> None:
+def test_configured_cpus_are_used_in_turn() -> None:
     """``[WORKERS] cpus`` determines the order."""
     assert [cpu_of_worker([4, 6], index, tuple(range(8))) for index in range(3)] == [4, 6, 4]
 
 
 @pytest.mark.parametrize("count", range(1, 8))
-def test_no_other_role_runs_on_a_workers_processor(count: int) -> None:
+def test_no_other_role_runs_on_the_cpu_of_a_worker(count: int) -> None:
     """If the workers leave a CPU, the other roles use only the remaining ones."""
     usable = tuple(range(8))
     workers = {cpu_of_worker([], index, usable) for index in range(count)}
     assert cpus_for_io(machine(count), usable) == set(usable) - workers
 
 
-def test_if_workers_use_all_processors_the_others_share_them() -> None:
+def test_if_workers_use_all_cpus_the_others_share_them() -> None:
     """No CPU remains for the other roles."""
     assert cpus_for_io(machine(2), (0, 1)) == {0, 1}
     assert cpus_for_io(machine(1, cpus=[0]), (0, 1)) == {1}

@@ -108,7 +108,7 @@ def test_a_machine_without_control_groups_has_no_limit(machine: Machine) -> None
     assert (groups.cpus(), groups.memory()) == (None, None)
 
 
-def test_the_machine_s_kills_are_counted_without_a_group_counter(machine: Machine) -> None:
+def test_kills_of_the_machine_are_counted_without_a_group_counter(machine: Machine) -> None:
     """The root group of version 2 has none, for example."""
     write(machine.folder, vmstat="pgfault 9\noom_kill 5\nswap_ra 0")
     machine.mount("cgroup", "cgroup2", "rw")

@@ -76,7 +76,7 @@ def test_a_wrong_number_of_sockets_is_one_line(count: str) -> None:
     "environment",
     [{}, {"LISTEN_FDS": "1"}, {"LISTEN_FDS": "1", "LISTEN_PID": "1"}, {"LISTEN_PID": "1"}],
 )
-def test_another_process_s_sockets_are_left_alone(environment: dict[str, str]) -> None:
+def test_sockets_of_another_process_are_left_alone(environment: dict[str, str]) -> None:
     """Only sockets that systemd passes to this process are used."""
     assert inherited_listeners(environment) is None
 

@@ -286,7 +286,7 @@ async def test_no_socket_works_without_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.key)
-async def test_a_socket_needs_the_peer_s_public_key(
+async def test_a_socket_needs_the_public_key_of_its_peer(
     tmp_path: Path, keys: TransportKeysSection, line: Line
 ) -> None:
     """Otherwise neither end could authenticate the other."""

@@ -115,7 +115,9 @@ async def test_the_hooks_of_a_connection_run_in_order() -> None:
     ("wire", "refused"),
     [(UPGRADE, False), (UPGRADE.replace(b"13", b"99"), True), (b"refuse this", True)],
 )
-async def test_a_connection_knows_how_its_request_was_answered(wire: bytes, refused: bool) -> None:
+async def test_a_connection_records_how_its_request_was_answered(
+    wire: bytes, refused: bool
+) -> None:
     """The answer is an upgrade, the library's refusal, or the adapter's."""
 
     class Refusing(Recorded):

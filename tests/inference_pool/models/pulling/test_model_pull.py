@@ -124,7 +124,7 @@ def test_optional_model_may_be_missing(tmp_path, manifest, fill):
     assert [item.spec.role for item in fetched if item.source is None] == ["glasses"]
 
 
-def test_unpinned_variant_is_not_kept(tmp_path, manifest, fill):
+def test_an_unpinned_variant_is_removed(tmp_path, manifest, fill):
     """A variant that differs from the manifest is omitted; the original is used."""
     detector = manifest.reference["detector"].model_copy(update={"variant_sha256": "0" * 64})
     other = manifest.model_copy(update={"reference": manifest.reference | {"detector": detector}})
