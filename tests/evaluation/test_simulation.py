@@ -33,10 +33,7 @@ def correlation(scores: Sequence[float]) -> float:
 
 
 def test_neighbouring_frames_stay_similar() -> None:
-    """Scores that change slowly in the frames do so in a drawn session.
-
-    In a shuffled one they do not.
-    """
+    """Scores that change slowly in the frames do so in a drawn session, unlike shuffled ones."""
     slow = 0.5 + 0.4 * np.sin(np.arange(60) / 10)
     (session,) = drawn(video(slow.tolist()), frames=1000)
     shuffled = np.random.default_rng(0).permutation(slow).tolist()
