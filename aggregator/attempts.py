@@ -1,7 +1,5 @@
 """Limits on the number of a session's frames."""
 
-from __future__ import annotations
-
 from shared.codes import Code
 from shared.config.luna_pass import LivenessSection
 from shared.config.service import LimitsSection

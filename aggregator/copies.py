@@ -5,8 +5,6 @@ was stored and sent again, and no plugin gets it. It counts only for ``maxAttemp
 ``maxLivenessAttempts``, which bound what a session may cost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
 
 from aggregator.frame_memory import Claim, FrameMemory

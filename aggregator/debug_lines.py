@@ -3,8 +3,6 @@
 They have names and codes, nothing measured on the person. ``about`` adds session and frame.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ processes. The file need not survive a crash of the machine, so no write waits f
 damaged file is set aside.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import logging

@@ -1,7 +1,5 @@
 """Chooses the memory of frames: Redis if there is a session store, otherwise a file."""
 
-from __future__ import annotations
-
 from aggregator.frame_memory import FrameMemory
 from aggregator.machine_frames import MachineFrames
 from shared.config.cells import machine_directory

@@ -5,8 +5,6 @@ Every frame that may decide a session is claimed for it, by the digest of its pi
 log claims nothing again.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from enum import Enum

@@ -1,7 +1,5 @@
 """The JSON of a frame's status, compatible with clients of LUNA PASS 1.x."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from shared.frame.checks import Rules, margins

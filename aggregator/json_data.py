@@ -1,7 +1,5 @@
 """Restricts the data of plugins and clients to JSON; it goes into statuses and the token."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -5,8 +5,6 @@ on, time-outs and broken connections are retried. After several outages in a row
 fails requests at once for a while.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

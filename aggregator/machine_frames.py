@@ -4,8 +4,6 @@ While the file cannot be used, each aggregator knows only its own sessions' fram
 later.
 """
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 from collections import deque

@@ -1,7 +1,5 @@
 """Runs the questions of plugins, with limits on time and size; errors count as no answer."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

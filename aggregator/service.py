@@ -1,7 +1,5 @@
 """The aggregator process: its socket, its configuration and its shutdown."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -5,8 +5,6 @@ gets the question and later passes the answer in; a replay uses the answers of t
 is asked twice.
 """
 
-from __future__ import annotations
-
 import logging
 import random
 from collections.abc import Generator, Sequence

@@ -4,8 +4,6 @@ Besides each session's state it stores the encoded events that led to it. A rest
 them back with ``Resumed``; a restarted aggregator gets them from the gateway.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import logging

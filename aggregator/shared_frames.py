@@ -5,8 +5,6 @@ with ``SESSION_STORE.required`` no frame counts without Redis. A request takes a
 ``SESSION_STORE.timeout``; after a failure there is none for ``RETRY_SECONDS``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import deque

@@ -1,7 +1,5 @@
 """Texts for the client: STATUS of a frame, RESULT with the signed token."""
 
-from __future__ import annotations
-
 import base64
 import json
 import uuid

@@ -5,8 +5,6 @@ package fits the Python of the machine that builds it, ``/usr/bin/python3``. The
 are in ``deploy/debian``.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

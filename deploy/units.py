@@ -5,8 +5,6 @@ In the units only the paths of program and configuration are replaced. What depe
 ``20-lunapass-cell.conf``, so administrators can override everything with drop-ins of their own.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

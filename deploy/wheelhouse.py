@@ -3,8 +3,6 @@
 ``python -m deploy.wheelhouse`` (``make wheelhouse``) writes ``lunapass-VERSION-TARGET.tar``.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Cache of estimates, keyed by the content of a file and by what measured it."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import os

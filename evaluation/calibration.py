@@ -4,8 +4,6 @@ A threshold that is chosen on the presentations it is judged by looks better tha
 be chosen on a development set, and judged on another one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite

@@ -4,8 +4,6 @@ The operator does each check at the kiosk, live or with an attack. FileLogger st
 folder is copied to the place in the set that ``evaluate --sessions`` reads.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Portraits to print and to show on screens, as one HTML page."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The HTML report of a comparison of two evaluations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from markupsafe import Markup

@@ -1,7 +1,5 @@
 """Reads sessions from folders of frames, videos and FileLogger folders, with their frame times."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path

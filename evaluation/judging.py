@@ -4,8 +4,6 @@ An estimate of an exhaustive run has every measure, so the checks of ``shared.fr
 repeated with other rules.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import inf
 

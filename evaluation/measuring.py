@@ -1,7 +1,5 @@
 """Measures a labelled set with the stages of the service."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path

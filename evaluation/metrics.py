@@ -9,8 +9,6 @@ presentations. ACER, the mean of BPCER and the worst APCER, is no longer in the 
 So is the half total error, the mean of BPCER and of the mean APCER of the species.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

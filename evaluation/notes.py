@@ -1,7 +1,5 @@
 """Warnings about a labelled set."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from evaluation.samples import LIVE

@@ -4,8 +4,6 @@ A paired bootstrap over people: both judgements keep their resampled people, so 
 easy or hard for both cancels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

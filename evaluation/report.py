@@ -1,7 +1,5 @@
 """The HTML report of an evaluation."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any

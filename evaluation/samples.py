@@ -7,8 +7,6 @@ count together. A file without such a folder is a subject of its own. A CSV has 
 (relative to the CSV), ``label`` (``live`` or ``attack``), ``species`` and ``subject``.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Scores of presentations: of the liveness estimation alone, and of the whole service."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from evaluation.judging import Measured, failures, liveness_score, served_score

@@ -4,8 +4,6 @@ A threshold is the value at which a set share of the live sessions is in doubt, 
 an action. It is taken from live people alone, so it does not depend on the attacks at hand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor

@@ -9,8 +9,6 @@ session. The deviations from the mean, in log odds, are drawn in blocks, too: fr
 that has several frames, of the same species if there is one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby

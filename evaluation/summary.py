@@ -1,7 +1,5 @@
 """Summary of a measured set as plain data for JSON and the report."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict

@@ -3,8 +3,6 @@
 ``shared.frame.checks`` has the comparisons; this module adds what a what-if needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Thumbnails for a report."""
 
-from __future__ import annotations
-
 import base64
 from itertools import islice
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The HTML report of simulated sessions: both errors of each setting, as curve and table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from typing import Any

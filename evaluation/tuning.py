@@ -1,7 +1,5 @@
 """Output of ``lunapass tune``: plain data, an HTML page and a TOML overlay."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Judges sessions by the service's plugins, from the estimates of their frames."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Sequence

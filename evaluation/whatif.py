@@ -5,8 +5,6 @@ later measures do not exist and it is only counted as *further*. The effect of a
 is known exactly. Frames are judged again with ``shared.frame.checks``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor

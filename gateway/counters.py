@@ -1,7 +1,5 @@
 """Counters in the exposition format of Prometheus, cheap enough for each frame."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Metric

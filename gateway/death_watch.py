@@ -1,7 +1,5 @@
 """Detects the end of a process at once, by its pidfd."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -1,7 +1,5 @@
 """The latest accounts of all processes; restarts of a process are added up."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 

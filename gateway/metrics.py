@@ -1,7 +1,5 @@
 """Counters of the gateway; ``gateway.statistics`` publishes them with all other metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The gateway process: one port for WebSocket and HTTP, and the wiring of its parts."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

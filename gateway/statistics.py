@@ -1,7 +1,5 @@
 """Statistics of the cell: JSON at /statistics, Prometheus metrics at /metrics."""
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Loading of the backend that the configuration names."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import cast

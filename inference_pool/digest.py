@@ -1,7 +1,5 @@
 """Digest of a frame's pixels, used to detect repeated frames."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Runs the stages of the estimation in order and stops at the first that fails."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

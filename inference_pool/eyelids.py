@@ -1,7 +1,5 @@
 """Takes the strip with both eyes, in which LifeSigns sees the lids move."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

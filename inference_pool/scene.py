@@ -1,7 +1,5 @@
 """Takes the scene of a frame: a grid of mean brightness that shows motion beside the person."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

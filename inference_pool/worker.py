@@ -5,8 +5,6 @@ It owns no session state. The loop is synchronous: one job at a time on one CPU.
 process them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """Searches the largest crowd that a service can handle: doubles until one fails, then bisects."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Awaitable, Callable

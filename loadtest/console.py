@@ -1,7 +1,5 @@
 """Live table of a load run."""
 
-from __future__ import annotations
-
 import time
 
 from rich.console import Console

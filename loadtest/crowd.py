@@ -7,8 +7,6 @@ the epoch time at which all processes start. It writes a JSON line to standard o
 SIGTERM ends the run early: people disconnect, and the last tally is written.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gc

@@ -5,8 +5,6 @@ verdict, or *broken* -> *resuming* by token -> *showing*. Whatever the service d
 counted in the tally exactly once: accepted, refused, left, or failed with a reason.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import math

@@ -1,7 +1,5 @@
 """HTML page of a load run, created from its JSON report: one file without scripts or links."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Check that a service answers at an address, before the load run."""
 
-from __future__ import annotations
-
 import os
 import ssl
 

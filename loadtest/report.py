@@ -1,7 +1,5 @@
 """Report of a load run: JSON for programs, an HTML page for people."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """Runs a load test: starts the client processes, adds up their tallies, watches the service."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

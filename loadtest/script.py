@@ -1,7 +1,5 @@
 """Behaviour of a synthetic person over time: gestures, and an actor who follows prompts."""
 
-from __future__ import annotations
-
 import math
 import random
 from dataclasses import dataclass, fields, replace

@@ -7,8 +7,6 @@ after the session's verdict or was in flight when the person broke the connectio
 is counted as judged or dropped.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """One person at a kiosk, and how a visit ends."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Reads CPU and memory of the service's processes from its metrics during a load run."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass, field

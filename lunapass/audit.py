@@ -1,7 +1,5 @@
 """Verifies the chains of records that the plugin Audit writes."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

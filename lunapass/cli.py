@@ -1,7 +1,5 @@
 """The command ``lunapass``: imports the subcommand, prints a start-up error as one line."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

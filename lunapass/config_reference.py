@@ -1,7 +1,5 @@
 """The reference of the configuration, generated from its schema."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import groupby
 

@@ -1,7 +1,5 @@
 """The demonstration: checks a synthetic person with a temporary service, verifies the token."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib

@@ -1,7 +1,5 @@
 """Draws the measurements into an image: box, mesh and scores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 

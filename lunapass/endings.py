@@ -1,7 +1,5 @@
 """Describes for the log how a process ended."""
 
-from __future__ import annotations
-
 import signal
 
 from shared.process.cgroups import ControlGroups

@@ -1,7 +1,5 @@
 """Removes what the service has stored about sessions, and marks that in the audit."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterator

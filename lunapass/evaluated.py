@@ -1,7 +1,5 @@
 """What both modes of ``lunapass evaluate`` return."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """``lunapass evaluate`` of images and videos: the stages of a worker on every frame."""
 
-from __future__ import annotations
-
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any

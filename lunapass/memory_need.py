@@ -1,7 +1,5 @@
 """Estimates the memory that the roles need, and compares it with the limit."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

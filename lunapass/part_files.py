@@ -8,8 +8,6 @@ where every user may read: so the unit's user cannot reach the other subfolders.
     gateway/part.json                the gateway's part; worker and aggregator likewise
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The console and the progress bar of commands that measure many files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """The processes of ``lunapass run``: for each cell an aggregator, workers and a gateway."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

@@ -1,7 +1,5 @@
 """``lunapass evaluate --sessions``: whole sessions of a labelled set, judged by the plugins."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from functools import partial

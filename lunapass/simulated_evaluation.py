@@ -1,7 +1,5 @@
 """``lunapass evaluate --simulate``: sessions drawn from frames, judged with several settings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks what a start uses beside the configuration: keys, addresses, plugins, pages, models."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

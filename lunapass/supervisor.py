@@ -9,8 +9,6 @@ Only the supervisor reads the configuration, at the start and on SIGHUP. Each ch
 that generation, even if it is restarted after the file was edited.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Finds thresholds that were loosened without effect, because the frame then fails AGS."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 

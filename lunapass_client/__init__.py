@@ -1,7 +1,5 @@
 """Python client of the service: asynchronous (``Client``) and synchronous (``SyncClient``)."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

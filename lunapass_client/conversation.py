@@ -1,7 +1,5 @@
 """Messages and decisions of a client, without I/O: shared by both clients."""
 
-from __future__ import annotations
-
 import base64
 import random
 from collections.abc import Callable, Iterator

@@ -14,8 +14,6 @@ Those about the connection are also errors of Python or websockets (OSError, Tim
 ConnectionClosed, InvalidStatus), as other programs on that library expect them.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The words of ``lpproto.v1`` that both ends use: commands, close codes and reasons."""
 
-from __future__ import annotations
-
 from enum import IntEnum, StrEnum
 
 SUBPROTOCOL = "lpproto.v1"

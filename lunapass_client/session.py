@@ -4,8 +4,6 @@ The methods are coroutines. In the synchronous client the I/O blocks instead of 
 it runs them without an event loop.
 """
 
-from __future__ import annotations
-
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable

@@ -4,8 +4,6 @@ A verdict of 267 kB takes 33 s at 64 kbit/s, and a frame takes seconds too. So t
 last byte counts, not the time since the last message.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

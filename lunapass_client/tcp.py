@@ -1,7 +1,5 @@
 """Progress of a TCP connection as reported by the Linux kernel; other systems report none."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct

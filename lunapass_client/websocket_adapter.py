@@ -4,8 +4,6 @@ The library may change these internals in any release, so the packages have an u
 and tests/shared/wire/test_websocket_adapter.py checks each use against the installed version.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 

@@ -1,7 +1,5 @@
 """Credentials that other servers send as ``Authorization: Bearer``: read, and long enough."""
 
-from __future__ import annotations
-
 from pydantic import SecretStr
 
 from shared.errors import ConfigError

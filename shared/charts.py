@@ -1,7 +1,5 @@
 """Charts as inline SVG: no script, no external files, readable on paper and on a dark screen."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Digests of settings: equal settings have equal digests, in every process and on every machine."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

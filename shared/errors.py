@@ -16,8 +16,6 @@ A message says what is wrong, where, what was found, what is allowed and what to
 ``ProtocolError`` and ``FrameError`` may reach a client, so they never name paths or internals.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Writes text into images."""
 
-from __future__ import annotations
-
 import cv2
 
 from shared.frame.estimation import Image

@@ -5,8 +5,6 @@ address is in the form of ``ipaddress``, without brackets. An origin always has 
 browsers omit if it is the default.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from typing import NamedTuple

@@ -12,8 +12,6 @@ sentinels, user and password are those of the master; ``?sentinel_password=`` an
 files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Awaitable, Callable

@@ -3,8 +3,6 @@
 docs/redis.md has the ACL rules that allow exactly these.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 _ARGUMENTS = {

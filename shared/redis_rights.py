@@ -4,8 +4,6 @@ The commands are queued in a transaction that is then discarded, so none is exec
 the rights to a command and its keys when it is queued, whether a client or a script sends it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 ``parts.page(title, body)`` makes a report; the other macros make the parts of its body.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

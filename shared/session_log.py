@@ -6,8 +6,6 @@ with one JSON object per line: first ``opened``, then ``frame`` for each judged 
 ``ended``. The last line may be missing (the session continues, or its end was lost) or incomplete.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

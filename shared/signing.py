@@ -1,7 +1,5 @@
 """Keys of the token: loading, signing, and the public keys as a JWK set."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Reads the key of start tokens and checks that it fits the algorithm."""
 
-from __future__ import annotations
-
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr

@@ -1,7 +1,5 @@
 """Makes start tokens as a relying party's server does, for tests of a service."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

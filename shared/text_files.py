@@ -5,8 +5,6 @@ character of a secret. Other encodings and bytes that are not text are refused w
 names them, since they are invisible in an editor.
 """
 
-from __future__ import annotations
-
 import codecs
 from pathlib import Path
 

@@ -5,8 +5,6 @@ so that a Redis cluster stores them on one node. An entry's id is ``SEQ-1``: Red
 repeated ``XADD``, so writing a frame twice is harmless.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """Fits frames of different sizes into images of one size."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import cv2

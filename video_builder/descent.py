@@ -5,8 +5,6 @@ job that another worker has taken over; an orphaned scheduler would hold the sch
 forever.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

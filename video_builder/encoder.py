@@ -1,7 +1,5 @@
 """Encodes images into one MP4 file; the same images always give the same bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction

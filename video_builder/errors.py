@@ -11,8 +11,6 @@ LunaPassError
 RQ stores the messages with the failed job, for operators.
 """
 
-from __future__ import annotations
-
 from shared.errors import LunaPassError
 
 

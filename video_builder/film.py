@@ -4,8 +4,6 @@ Its frames are read twice: first the headers, to find the size of the video, the
 encode them. At most a chunk of frames is in memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

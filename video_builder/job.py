@@ -1,7 +1,5 @@
 """The one job of a video worker: makes a session's video, then runs the user's task."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass

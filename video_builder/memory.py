@@ -4,8 +4,6 @@ When a large block is freed, glibc raises the size from which freed blocks are r
 kernel, so frames of some megabytes pile up in its heap. An explicit threshold stays fixed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 

@@ -5,8 +5,6 @@ written. So a second builder of the same session fails instead of mixing in its 
 a crash reuses the name, and abandoned files, which are not locked, can be removed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import hashlib

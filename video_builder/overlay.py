@@ -1,7 +1,5 @@
 """Draws the service's answer into a frame: face box, codes and hints."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

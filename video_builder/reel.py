@@ -1,7 +1,5 @@
 """Reads the stored frames of one session for the encoder."""
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Removes the videos whose time is over from the worker's folder."""
 
-from __future__ import annotations
-
 import logging
 from math import inf
 from pathlib import Path

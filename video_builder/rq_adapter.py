@@ -4,8 +4,6 @@ RQ may change these internals in any release, so setup.cfg has an upper version 
 tests/video_builder/test_rq_adapter.py checks each use against the installed version.
 """
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 import time

@@ -1,7 +1,5 @@
 """Waiting, running, finished and failed jobs, read from RQ's registries without changing them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

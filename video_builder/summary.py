@@ -4,8 +4,6 @@ It is written frame by frame, so its length does not matter, and has no creation
 run writes the same bytes.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

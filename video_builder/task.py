@@ -5,8 +5,6 @@ The worker's configuration sets the file (``WORKER.task``), the service's the fu
 file, and cannot run anything else.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from collections.abc import Callable

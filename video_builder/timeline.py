@@ -4,8 +4,6 @@ The frames' times come from Redis and may stand still, go back, jump or be NaN. 
 video always increase.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 

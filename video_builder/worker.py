@@ -4,8 +4,6 @@ A running job has a lease, which its worker renews. Every worker checks the leas
 job whose lease has expired is retried.
 """
 
-from __future__ import annotations
-
 import logging
 import signal
 import time

@@ -1,7 +1,5 @@
 """Requests a sequence of actions, and checks whether the person does them in time."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

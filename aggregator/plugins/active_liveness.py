@@ -1,7 +1,5 @@
 """ActiveLiveness: the person does random actions, which a recording cannot anticipate."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """AggregateLiveness: judges liveness over several frames instead of a single one."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Self

@@ -7,8 +7,6 @@ face: a passer-by, a curtain or a screen changes one side, or not like a shift. 
 which the camera's exposure control changes, are fitted first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

@@ -1,7 +1,5 @@
 """Bestshot: chooses the frame with the highest liveness score for the token."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Names of virtual cameras in browsers, in lower case."""
 
-from __future__ import annotations
-
 LABELS: tuple[str, ...] = (
     "obs virtual camera",
     "obs-camera",

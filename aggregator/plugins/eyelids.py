@@ -10,8 +10,6 @@ The result follows the eye openness that a contour network measures, at a fracti
 is nearer to zero for photographs (docs/plugin-measurements.md).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """FaceMatcher: the same person does the actions and is on the best shot."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of

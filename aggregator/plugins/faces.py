@@ -1,7 +1,5 @@
 """Face descriptors, and whether a face is straight enough to compare."""
 
-from __future__ import annotations
-
 from math import hypot
 
 import numpy as np

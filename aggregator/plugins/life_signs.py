@@ -5,8 +5,6 @@ If all signs indicate a live person, the session needs no action. If one is in d
 requests an action that resolves this doubt. It refuses only if the networks are certain.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from enum import StrEnum

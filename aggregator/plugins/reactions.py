@@ -6,8 +6,6 @@ to the arrival of the first frame that shows the action, both by the gateway's c
 the way to the client and back, and is never shorter than the person's own.
 """
 
-from __future__ import annotations
-
 MIN_SECONDS = 0.1
 """No person reacts faster. In a sprint, a start less than 0.100 s after the gun is a false start
 (World Athletics, Technical Rules, TR 16.6), and people react to what they see some 0.04 s later

@@ -1,7 +1,5 @@
 """The enabled plugins of a configuration, and their order."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

@@ -1,7 +1,5 @@
 """Result: accepts the session if no plugin refuses the frame."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Measures signs of a live person over the newest frames of a session."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Wald's sequential probability ratio test over frames that vote for or against a live person."""
 
-from __future__ import annotations
-
 from math import log
 
 LIVE_VOTES, ATTACK_VOTES = 0.9, 0.2

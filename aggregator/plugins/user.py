@@ -1,7 +1,5 @@
 """User plugins: loaded by ``package.module:Class`` or by the name of an entry point."""
 
-from __future__ import annotations
-
 import importlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any

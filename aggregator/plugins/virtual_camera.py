@@ -1,7 +1,5 @@
 """VirtualCameraChecker: evidence, not proof, of a virtual camera or an injected stream."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path

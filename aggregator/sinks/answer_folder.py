@@ -1,7 +1,5 @@
 """Answers on disk until they are delivered; they survive a restart."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """The queue of callbacks: accepted sessions first, and neither kind blocks the other."""
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import threading

@@ -1,7 +1,5 @@
 """Audit: one record of each session in a chain, whose head is signed every minute."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -5,8 +5,6 @@ chain of the file before. A file is only appended to, and never again after a fa
 end of its process: so a line that was left incomplete is always the last one of its file.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

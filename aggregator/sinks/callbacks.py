@@ -1,7 +1,5 @@
 """Callbacks: POSTs the final answer to a URL, signed, with retries."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

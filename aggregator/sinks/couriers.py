@@ -1,7 +1,5 @@
 """Delivers answers by POST, several at a time, each try with one deadline."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hashlib

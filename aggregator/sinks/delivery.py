@@ -1,7 +1,5 @@
 """Distributes events to the sinks and tracks up to which event each session is settled."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from aggregator.sinks.events import Event

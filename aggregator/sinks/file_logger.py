@@ -1,7 +1,5 @@
 """FileLogger: writes every frame and its estimate to one folder per session."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """The enabled sinks of a configuration."""
 
-from __future__ import annotations
-
 from aggregator.sinks.file_logger import FileLogger
 from aggregator.sinks.writer import Sink
 from shared.config.service import Config

@@ -5,8 +5,6 @@ bytes of all folders. A process that dies while it writes leaves that total too 
 it is recounted at every start and every pruning.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import json

@@ -1,7 +1,5 @@
 """A bounded FIFO queue of byte strings on disk, which survives a restart."""
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import math

@@ -1,7 +1,5 @@
 """The Redis operations of VideoRedis: a session's frames, its metadata and its job."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast

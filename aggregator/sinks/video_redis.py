@@ -1,7 +1,5 @@
 """VideoRedis: writes a session's frames and statuses to Redis, then a job for a video worker."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from pathlib import Path

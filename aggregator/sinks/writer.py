@@ -1,7 +1,5 @@
 """A thread that writes the events of one sink, behind a bounded queue that never blocks."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections import deque

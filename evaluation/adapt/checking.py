@@ -1,7 +1,5 @@
 """Compares a head with no head on a labelled set, by a paired bootstrap over people."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice

@@ -4,8 +4,6 @@ Light is (height, width, 3), BGR, 0..1 and above. Pixel values are taken as its 
 is within a few percent of the sRGB curve and much faster.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

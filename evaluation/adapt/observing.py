@@ -1,7 +1,5 @@
 """What the liveness networks say of live frames and of their simulated recaptures."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence

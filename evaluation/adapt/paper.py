@@ -1,7 +1,5 @@
 """A picture printed on paper: inks, dots, the sheet and how it is held."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """The HTML report of a training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The result of a training as plain data, and a plain recommendation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

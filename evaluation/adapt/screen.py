@@ -1,7 +1,5 @@
 """A picture on a screen: its colours, sub-pixels, moire and reflections."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from evaluation.adapt.light import Chance, Light, between, cloud, repeated, slope, stripe_tile

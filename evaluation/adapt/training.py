@@ -5,8 +5,6 @@ moved towards the scores of real live frames: recaptures are only simulated and 
 harder to detect than real attacks, while the live frames are those of the place.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

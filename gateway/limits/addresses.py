@@ -1,7 +1,5 @@
 """Client addresses: parsing, and which addresses a limit counts as one client."""
 
-from __future__ import annotations
-
 import hmac
 import ipaddress
 

@@ -1,7 +1,5 @@
 """Token buckets: limits of a rate and a burst, for all clients or per address."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 
 from gateway.limits.addresses import limit_key

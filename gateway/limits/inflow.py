@@ -6,8 +6,6 @@ hold as much as is free: one flooding address gets half of the capacity, two get
 there is always room for others.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable
 

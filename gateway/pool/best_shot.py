@@ -1,7 +1,5 @@
 """Encodes a frame that passed for the token: a JPEG of bounded size from the pixels in its slot."""
 
-from __future__ import annotations
-
 import math
 
 import cv2

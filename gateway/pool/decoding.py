@@ -1,7 +1,5 @@
 """Decodes frames into their slots, in threads; the decoders release the GIL."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Callable

@@ -4,8 +4,6 @@ A worker that dies, stops or gets stuck loses its leases. Its current job has us
 chances; jobs that only waited at the worker have not. Late answers find no lease.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 from functools import partial

@@ -1,7 +1,5 @@
 """Queue of sessions for a worker: addresses take turns, and so do the sessions of each."""
 
-from __future__ import annotations
-
 from collections import OrderedDict, deque
 from collections.abc import Callable
 

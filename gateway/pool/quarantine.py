@@ -1,7 +1,5 @@
 """Stores frames that two workers failed on, for the developers to examine."""
 
-from __future__ import annotations
-
 import logging
 import os
 from math import inf

@@ -1,7 +1,5 @@
 """Creates the slab, and leases and frees its slots."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

@@ -1,7 +1,5 @@
 """Counts decided sessions, remembers the last ones, and logs why each was refused."""
 
-from __future__ import annotations
-
 import json
 import logging
 from typing import Any

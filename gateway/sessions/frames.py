@@ -4,8 +4,6 @@ A client gets at most one answer to each frame, and exactly one while it is conn
 aggregator's status, that the frame is unreadable, or why it was dropped.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable
 

@@ -4,8 +4,6 @@ With a session store, an answer is released only once it is stored. So a client 
 going to another gateway, neither a verdict nor the count of its attempts.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import Counter

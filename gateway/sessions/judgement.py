@@ -1,7 +1,5 @@
 """The link to the aggregator: asks it about sessions and receives its answers."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 from collections.abc import Callable

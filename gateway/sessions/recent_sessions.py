@@ -1,7 +1,5 @@
 """The last decided sessions, for the operator's page: outcome and most frequent code of each."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Logs why frames are refused: one line per frame, at a bounded rate."""
 
-from __future__ import annotations
-
 import logging
 from collections import OrderedDict
 

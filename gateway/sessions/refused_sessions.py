@@ -11,8 +11,6 @@ Person and kiosk are the claims ``sub`` and ``kiosk`` of the start token. In thi
 the digest of an address, a person or a kiosk (``gateway.limits.addresses.address_digest``).
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

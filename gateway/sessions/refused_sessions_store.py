@@ -3,8 +3,6 @@
 An address has a sorted set: session ids by the time at which they were counted, by Redis's clock.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """The sessions that this gateway has now, by id, and how many it may have."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from gateway.limits.buckets import TokenBucket

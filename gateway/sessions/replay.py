@@ -1,7 +1,5 @@
 """What the aggregator is asked again: overdue questions, and all of them after its restart."""
 
-from __future__ import annotations
-
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.registry import SessionRegistry
 from gateway.state.pending_frame import FramePictures

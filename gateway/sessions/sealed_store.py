@@ -8,8 +8,6 @@ owner learns of it with its next write, and drops the session without a verdict 
 After a failed write all sessions are written whole, not only their changes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hmac

@@ -5,8 +5,6 @@ is derived from the signing key of the tokens. An intruder who can write to the 
 sessions or restore an earlier state of them, but cannot invent a frame that passed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Sequence

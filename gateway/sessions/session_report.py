@@ -1,7 +1,5 @@
 """What the relying party may know about a session."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

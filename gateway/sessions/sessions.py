@@ -1,7 +1,5 @@
 """The life cycle of sessions, from CONNECT to the verdict."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets

@@ -1,7 +1,5 @@
 """Whether the session store answers, and since when without a break."""
 
-from __future__ import annotations
-
 from shared.process.clock import SYSTEM, Clock
 
 TRIES_UNTIL_DOWN = 2

@@ -18,8 +18,6 @@ A write succeeds only for the owner in the current term. So a gateway that lost 
 changes the record again, even if the session has come back to its own cell since.
 """
 
-from __future__ import annotations
-
 STORED, LOST, STALE = 0, -1, -2
 """Answers to a write: done; another gateway has the session; the stored log is shorter than the
 writer believes, which then writes the session whole."""

@@ -1,7 +1,5 @@
 """Reads the outcome of other gateways' sessions from the session store."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

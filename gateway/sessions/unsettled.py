@@ -1,7 +1,5 @@
 """Images of frames whose side effects are not done yet, retained for the next aggregator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from gateway import metrics

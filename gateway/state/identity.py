@@ -1,7 +1,5 @@
 """Session ids and resume tokens."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

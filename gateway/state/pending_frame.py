@@ -1,7 +1,5 @@
 """A frame between its arrival and its answer, and the images that are retained after that."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

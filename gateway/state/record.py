@@ -1,7 +1,5 @@
 """What a gateway knows of a session; ``gateway.state.session`` changes it."""
 
-from __future__ import annotations
-
 import hmac
 from collections import Counter
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ may do follows from its state: ``gateway.state.transitions`` lists the events of
 event that is not listed there raises.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

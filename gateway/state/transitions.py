@@ -3,8 +3,6 @@
 Whether a client is connected is not part of the state; a session proceeds either way.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from typing import Literal

@@ -1,7 +1,5 @@
 """Who may open a WebSocket: the checks of the upgrade request, in order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from http import HTTPStatus
 

@@ -1,7 +1,5 @@
 """BasicAuth: checks name, password and origin of requests (RFC 7617, RFC 6454)."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

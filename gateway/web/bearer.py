@@ -1,7 +1,5 @@
 """Compares the credential of a request (RFC 6750) with the configured one."""
 
-from __future__ import annotations
-
 import hmac
 
 from pydantic import SecretStr

@@ -1,7 +1,5 @@
 """How long an ending connection may take: as long as it makes progress, within a total limit."""
 
-from __future__ import annotations
-
 import asyncio
 
 from lunapass_client.tcp import unread_bytes

@@ -1,7 +1,5 @@
 """A client connection: receives CONNECT, frames, heartbeats; sends answers through its outbox."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

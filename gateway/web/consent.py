@@ -4,8 +4,6 @@ The client reports which version was accepted, and when by its own clock. Both a
 claims of the start token, so the audit, FileLogger's log and the verdict's token have them too.
 """
 
-from __future__ import annotations
-
 import json
 
 from shared.config.service import Config

@@ -5,8 +5,6 @@ silently. So the number of sockets is bounded below that limit, with room to ans
 connections over ``LIMITS.connections``.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -1,7 +1,5 @@
 """The client behind proxies, as far as the proxies' headers can be trusted."""
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 import re

@@ -1,7 +1,5 @@
 """Handles every HTTP request of the port: refuses it, answers it, or lets it open a WebSocket."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 
 from websockets.asyncio.server import ServerConnection

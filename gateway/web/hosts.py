@@ -5,8 +5,6 @@ browser then treats the service as that site, so the page can use it. The Host h
 site's name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from gateway.limits.addresses import parse_address

@@ -4,8 +4,6 @@ Handlers run on the event loop and never wait; what needs a file or another proc
 beforehand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 

@@ -4,8 +4,6 @@ The library logs a traceback when a client does something unexpected. A client t
 must not be able to fill the disk.
 """
 
-from __future__ import annotations
-
 import logging
 
 from gateway.limits.buckets import LineBudget

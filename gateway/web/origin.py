@@ -3,8 +3,6 @@
 A browser sends the page's true origin, and pages cannot change it; other clients send none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from shared.origins import DEFAULT_PORTS, Authority, Origin, Site, parse_origin

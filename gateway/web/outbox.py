@@ -1,7 +1,5 @@
 """The queue of answers to a client, and the end of its connection."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import deque

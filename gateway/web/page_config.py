@@ -3,8 +3,6 @@
 The page itself could report a mistake only on the console of a screen in a hall.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, json

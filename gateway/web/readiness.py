@@ -1,7 +1,5 @@
 """The answer to ``/readyz``: whether the service can judge frames, and if not, why."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from websockets.http11 import Response

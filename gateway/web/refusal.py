@@ -1,7 +1,5 @@
 """Refused requests: reason, answer, metric and log."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ in front would take that for a failed server and try the next one, and after a f
 would try none: one client could lock out all others. So each head is answered here.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from http import HTTPStatus

@@ -4,8 +4,6 @@ The credential is checked first, and alike for every id. So without it an answer
 a session, not even whether it exists.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Awaitable, Callable

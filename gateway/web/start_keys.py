@@ -1,7 +1,5 @@
 """Keys that verify start tokens: one of the configuration, or the relying party's JWK set."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

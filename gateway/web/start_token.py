@@ -6,8 +6,6 @@ server alone. The session is refused in every doubtful case: a key that cannot b
 that does not answer, a token that may have been used before this gateway started.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from math import isfinite

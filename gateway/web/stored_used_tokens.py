@@ -1,7 +1,5 @@
 """Start tokens that were used, in the session store."""
 
-from __future__ import annotations
-
 from gateway.state.identity import digest
 from shared.config.service import Config
 from shared.redis_connection import UNREACHED, close_quietly, connect_async

@@ -1,7 +1,5 @@
 """Start tokens that were used: in this process, or in the session store for all gateways."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from gateway.state.identity import digest

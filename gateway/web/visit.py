@@ -1,7 +1,5 @@
 """An HTTP request with its client and its target."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

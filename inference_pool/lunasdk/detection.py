@@ -1,7 +1,5 @@
 """Face detection and warping with FaceEngine, for all known forms of its bindings."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,8 +4,6 @@ The bindings changed over the years and have no version number, so features are 
 ``hasattr``. Names of FaceEngine are the vendor's own.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Compares a models directory with the manifest."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum

@@ -5,8 +5,6 @@ fast as with onnxruntime. It needs memory that is both writable and executable, 
 extra ``openvino`` installs it.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import mmap

@@ -1,7 +1,5 @@
 """The runtimes of networks: onnxruntime, always installed, and OpenVINO, an extra."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import onnxruntime

@@ -1,7 +1,5 @@
 """The session interface that ``Network`` uses, and the base class of our own sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol

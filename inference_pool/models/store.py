@@ -4,8 +4,6 @@ A file whose SHA-256 differs from the manifest is never loaded: the runtime gets
 were hashed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Failover between inference servers: a server that failed is not preferred for a while."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path

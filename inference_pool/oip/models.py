@@ -1,7 +1,5 @@
 """The models of the ONNX backend, run on inference servers instead of in this process."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A model on inference servers, with the session methods that ``Network`` uses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ mouth, what the portrait shows between the lips, such as teeth, stays at the upp
 dark.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

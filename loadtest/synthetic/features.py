@@ -4,8 +4,6 @@ The mesh has MediaPipe's canonical face topology. All lists of eyes and mouth ru
 left to its right, so points with the same index in two lists are opposite each other.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 MESH_POINTS = 468

@@ -4,8 +4,6 @@ Rings of points around the face follow its motion less and less towards the outs
 neck move along and the background does not.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

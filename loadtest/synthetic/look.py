@@ -1,7 +1,5 @@
 """The look of a synthetic person at one moment."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """A synthetic person: renders frames of one portrait with any look."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

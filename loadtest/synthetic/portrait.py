@@ -1,7 +1,5 @@
 """A portrait and its face mesh, from which a synthetic person is rendered."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

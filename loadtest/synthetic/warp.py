@@ -1,7 +1,5 @@
 """Warps an image by moving the corners of its triangles."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

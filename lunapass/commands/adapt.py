@@ -1,7 +1,5 @@
 """``lunapass adapt``: trains a site head on a place's own live frames."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """``lunapass aggregator``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """``lunapass audit``: verify, show and export the records of the plugin Audit."""
 
-from __future__ import annotations
-
 import sys
 from datetime import datetime
 from pathlib import Path

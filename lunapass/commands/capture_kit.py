@@ -1,7 +1,5 @@
 """``lunapass capture-kit``: record a labelled set at your own kiosk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``lunapass check``: judge images or videos as the service would."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """``lunapass compare``: two evaluations of the same set."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

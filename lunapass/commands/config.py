@@ -1,7 +1,5 @@
 """``lunapass config``: check, show and document the configuration."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import tomllib

@@ -1,7 +1,5 @@
 """``lunapass demo``."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

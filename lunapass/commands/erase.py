@@ -1,7 +1,5 @@
 """``lunapass erase``: remove what is stored about sessions."""
 
-from __future__ import annotations
-
 import sys
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``lunapass evaluate``: error rates on a labelled set, with the stages of a worker."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

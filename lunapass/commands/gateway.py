@@ -1,7 +1,5 @@
 """``lunapass gateway``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """``lunapass install-units``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

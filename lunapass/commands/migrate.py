@@ -1,7 +1,5 @@
 """``lunapass migrate``: convert configuration files of LUNA PASS to this service's."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

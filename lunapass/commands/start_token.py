@@ -1,7 +1,5 @@
 """``lunapass start-token``: a start token for tests, as a relying party's server makes it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``lunapass tune``: how other thresholds would have changed logged sessions."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Each line is read by itself, so an invalid line does not make the others unreadable.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

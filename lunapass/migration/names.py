@@ -1,7 +1,5 @@
 """Find the key of this service for a key of LUNA PASS 1.6 to 2.2."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Repair lines that people wrote by hand and that are not valid TOML."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """Decoding files that Windows editors saved."""
 
-from __future__ import annotations
-
 import codecs
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Build the new file: keep order and comments, and add a comment to each difference."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field

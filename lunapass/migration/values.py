@@ -1,7 +1,5 @@
 """Convert values as administrators write them to values that a key accepts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from math import isfinite

@@ -1,7 +1,5 @@
 """Write the documents: ``python -m lunapass.protocol_docs docs``."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The claims of the token and the JSON bodies of the HTTP paths, as types."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field

@@ -1,7 +1,5 @@
 """The table of all codes: what each means, who can act, and the hint for the person."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from shared.codes import HINTS, PROMPTS, Code

@@ -1,7 +1,5 @@
 """What is measured of a frame, as types: the details of a status and of the token."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct

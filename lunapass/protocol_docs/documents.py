@@ -1,7 +1,5 @@
 """The documents: AsyncAPI 3.0 for the WebSocket, OpenAPI 3.1 for HTTP, JSON Schema for bodies."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args

@@ -4,8 +4,6 @@ The service writes these messages by hand, since most of them are parts of large
 are types, from which the schemas are generated.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct, field

@@ -1,7 +1,5 @@
 """Base class of the configuration's sections, and the types of their values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 

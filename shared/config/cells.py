@@ -6,8 +6,6 @@ The cells of a machine listen on one port. The first two digits of a session's i
 that a balancer can route a client that resumes.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path, PurePath
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Findings of the configuration's rules: errors, which prevent the start, and warnings."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A *generation* is a configuration that was read and validated once. All roles of
 use parts of the same generation, even if the file has changed since; they log its name.
 """
 
-from __future__ import annotations
-
 import hmac
 from typing import Any, TypeVar
 

@@ -6,8 +6,6 @@ that is started by hand with ``--config`` reads the whole configuration, includi
 other roles (``whole_file``).
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

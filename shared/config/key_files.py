@@ -4,8 +4,6 @@
 parts, takes only a configuration that was read here.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from pathlib import Path

@@ -3,8 +3,6 @@
 docs/plugin-measurements.md has the source of each default.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -5,8 +5,6 @@ case-insensitive, and the value is parsed as TOML (``15``, ``true``, ``["jpeg"]`
 text. The video worker has its own file and variables, ``LUNAPASSVIDEO__...``.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tomllib

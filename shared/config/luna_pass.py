@@ -1,7 +1,5 @@
 """Sections of LUNA PASS 1.x with its names and defaults; ``plugins`` has the plugins."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr

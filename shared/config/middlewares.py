@@ -1,7 +1,5 @@
 """Sections ``MIDDLEWARES.*``: the built-in plugins by name, and users' own plugins."""
 
-from __future__ import annotations
-
 import re
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Self

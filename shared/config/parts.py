@@ -4,8 +4,6 @@ A part also has what is derived from the signing key, so that the role does not 
 itself: the public keys and the key of the session store.
 """
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 

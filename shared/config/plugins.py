@@ -1,7 +1,5 @@
 """Sections of the built-in plugins, with the names and defaults of LUNA PASS 1.x."""
 
-from __future__ import annotations
-
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field

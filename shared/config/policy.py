@@ -4,8 +4,6 @@ Requiring little is not an error: the defaults of LUNA PASS do. So these warning
 ``rules`` and are shown only where people read them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from shared.config.findings import Finding, warning

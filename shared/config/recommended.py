@@ -1,7 +1,5 @@
 """The recommended plugins: stricter than the lenient defaults of LUNA PASS 1.x."""
 
-from __future__ import annotations
-
 from shared.config.service import Config
 
 PLUGINS = (

@@ -5,8 +5,6 @@ would be unsafe or could never accept a session; a warning means that it works, 
 intended.
 """
 
-from __future__ import annotations
-
 import difflib
 import ipaddress
 import os

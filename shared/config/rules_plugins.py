@@ -1,7 +1,5 @@
 """Rules about plugins: arguments that depend on each other, and plugins that need others."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Rules about the relying party's start tokens and its questions about results."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 

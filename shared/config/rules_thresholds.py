@@ -1,7 +1,5 @@
 """Rules about the thresholds of a frame's checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from shared.config.findings import Finding, error

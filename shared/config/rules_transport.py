@@ -1,7 +1,5 @@
 """Rules for the lines between roles: a line to another machine needs configured keys."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from shared.config.findings import Finding, error, warning

@@ -1,7 +1,5 @@
 """Rules about host names and origins: an entry that can never match is an error."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from shared.config.findings import Finding, error, warning

@@ -5,8 +5,6 @@ the commented file, the reference table and the names of environment variables a
 from here, so they always agree with the validation.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import types

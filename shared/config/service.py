@@ -5,8 +5,6 @@ Names of sections and keys are those of the file, so ``config.LIVENESS.THRESHOLD
 ``plugins``, this project's own are here. ``loading`` reads files and environment variables.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr

@@ -1,7 +1,5 @@
 """A configuration file that can be reloaded while the service runs."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection, Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Writes the configuration as TOML, with the meaning and the allowed values of each key."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import re

@@ -4,8 +4,6 @@ Values of secrets, of unknown keys and of misplaced tables are never shown, sinc
 contain a secret.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable
 from typing import Any

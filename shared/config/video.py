@@ -1,7 +1,5 @@
 """The configuration of the video worker: ``config/lunapassvideo.config.toml``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The configuration of a role that is started by hand with ``--config``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from shared.config.generation import Generation

@@ -1,7 +1,5 @@
 """Decodes an encoded frame into pixels; the decoders release the GIL."""
 
-from __future__ import annotations
-
 from io import BytesIO
 
 import cv2

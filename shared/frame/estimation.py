@@ -7,8 +7,6 @@ clockwise rotation in the image. Roll covers the full circle, from -180 to 180: 
 has about 180. Backends return this convention whatever their model uses.
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum

@@ -1,7 +1,5 @@
 """Reads the orientation from EXIF data (CIPA DC-008)."""
 
-from __future__ import annotations
-
 import struct
 
 from shared.frame.orientation import UPRIGHT

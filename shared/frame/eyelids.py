@@ -1,7 +1,5 @@
 """The strip of a face that shows both eyes: a small grid of brightness in the estimate."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from msgspec import Meta

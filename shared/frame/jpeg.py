@@ -1,7 +1,5 @@
 """Reads the structure of a JPEG file: segments, scans and the end (ITU-T T.81, annex B)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 

@@ -6,8 +6,6 @@ to decode again with other bytes after the coded data of each restart interval: 
 them only if coded data is missing.
 """
 
-from __future__ import annotations
-
 import re
 from io import BytesIO
 

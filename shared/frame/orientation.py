@@ -1,7 +1,5 @@
 """The eight EXIF orientations of a stored image, and the rotation of each to upright."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

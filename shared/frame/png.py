@@ -1,7 +1,5 @@
 """Reads the chunks of a PNG file (ISO/IEC 15948)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 

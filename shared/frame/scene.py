@@ -1,7 +1,5 @@
 """The scene of a frame: a grid of mean brightness, small enough to travel in the estimate."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from msgspec import Meta

@@ -5,8 +5,6 @@ memory. The gateway's offer arrives on the workers' line and names the inode of 
 process that listens on the socket's path cannot pass memory with that inode.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

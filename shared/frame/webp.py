@@ -1,7 +1,5 @@
 """Reads the chunks of a WebP file (RFC 9649)."""
 
-from __future__ import annotations
-
 import struct
 
 from shared.errors import FrameError

@@ -5,8 +5,6 @@ The buckets of the histograms grow by an eighth of an octave: a percentile read 
 theirs to the gateway once a second, and the gateway publishes the metrics of all processes.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import time

@@ -4,8 +4,6 @@ A role that shares a CPU with a worker answers milliseconds later, and an interr
 fewer frames.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Collection, Sequence

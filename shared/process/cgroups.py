@@ -4,8 +4,6 @@ A limit applies to a group and all groups below it, so the tightest limit on the
 in force. A container sees its own group as the root of the mounted hierarchy.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ The wall clock is for labels and for the times in tokens. An operator or NTP may
 moment, so the difference of two readings is not a duration.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Atomic, durable writes of files."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from pathlib import Path

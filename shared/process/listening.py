@@ -5,8 +5,6 @@ run`` passes their numbers. While no gateway runs, new connections wait in the k
 the next gateway, so a restart refuses none.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import re

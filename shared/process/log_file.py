@@ -1,7 +1,5 @@
 """A copy of the log in a file, to which all processes of the service append."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -1,7 +1,5 @@
 """Log one line when a resource fails, and one when it works again."""
 
-from __future__ import annotations
-
 import logging
 
 

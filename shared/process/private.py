@@ -1,7 +1,5 @@
 """Folders that only this user may enter: for sockets, shared memory and stored frames."""
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path

@@ -4,8 +4,6 @@ Roles report to systemd and to ``lunapass run`` by the same protocol, systemd's 
 ``READY=1``, ``WATCHDOG=1`` on the datagram socket ``$NOTIFY_SOCKET``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import faulthandler
 import gc

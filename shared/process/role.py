@@ -1,7 +1,5 @@
 """What the processes of gateway, aggregator and workers have in common."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

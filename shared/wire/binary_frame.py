@@ -5,8 +5,6 @@ clients send are such messages: images. The library parses everything else: text
 control frames, and frames that it refuses.
 """
 
-from __future__ import annotations
-
 import struct
 
 from websockets.frames import Opcode

@@ -6,8 +6,6 @@ secret key and the public keys of the other roles. Pairs that the configuration 
 generated when the service starts (``completed``).
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -1,7 +1,5 @@
 """The roles of a cell and the lines between them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 ROLES = ("gateway", "worker", "aggregator")

@@ -5,8 +5,6 @@ that only forwards a part (a packed estimate, an encoded frame, the text of an a
 bytes and does not decode it. The order of the fields is the contract; both ends run one version.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import msgspec

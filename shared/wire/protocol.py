@@ -4,8 +4,6 @@ A text message is a JSON object ``{"command": ..., "headers": {...}, "body": ...
 message is one image. docs/protocol.md describes the protocol for users.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Types of message fields, and the records of a session's log that messages carry."""
 
-from __future__ import annotations
-
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct

@@ -5,8 +5,6 @@ tests/shared/wire/test_websocket_adapter.py checks each use against the installe
 client has an adapter of its own.
 """
 
-from __future__ import annotations
-
 import asyncio
 import struct
 

@@ -1,7 +1,5 @@
 """Download of one file over HTTP, resumed after interruptions and bounded in size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

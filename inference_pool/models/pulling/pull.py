@@ -1,7 +1,5 @@
 """Fetches a set of models into the models directory: only verified, complete files."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass

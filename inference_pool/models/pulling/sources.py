@@ -1,7 +1,5 @@
 """Sources of model files: configured folders and addresses, then the public addresses."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Protocol

@@ -7,8 +7,6 @@ a tensor is reshaped, because a reshape depends on the order of the values.
 Equal input gives equal bytes, so the result can be pinned by its hash.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable, Mapping

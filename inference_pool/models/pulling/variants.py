@@ -1,7 +1,5 @@
 """Variants of models that run faster, verified to compute the same."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
