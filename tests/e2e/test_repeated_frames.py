@@ -100,8 +100,8 @@ async def test_black_frames_of_a_starting_camera_are_not_copies() -> None:
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Service]:
-    """A service that accepts the first frame that passes."""
-    with running(workers=1) as started:
+    """A service that accepts the first frame that passes and soon forgets a session."""
+    with running("[LIMITS]\nresumeSeconds = 0.5\n", workers=1) as started:
         yield started
 
 
@@ -153,14 +153,13 @@ async def test_the_other_cell_knows_the_frame() -> None:
         assert [await first_answer(service, image) for _ in range(6)] == [[INJECTED]] * 6
 
 
-async def test_a_new_aggregator_knows_frames_of_finished_sessions() -> None:
+async def test_a_new_aggregator_knows_frames_of_finished_sessions(plain: Service) -> None:
     """Neither the gateway nor a client has them any longer."""
-    with running("[LIMITS]\nresumeSeconds = 0.5\n", workers=1) as service:
-        image = stamped_jpeg(5, 30)
-        assert await first_answer(service, image) == []
-        await until(lambda: not service.get("/statistics").json()["sessions"]["open"])
-        os.kill(service.pids("aggregator")[0], signal.SIGKILL)
-        assert await first_answer(service, image) == [INJECTED]
+    image = stamped_jpeg(5, 30)
+    assert await first_answer(plain, image) == []
+    await until(lambda: not plain.get("/statistics").json()["sessions"]["open"])
+    os.kill(plain.pids("aggregator")[0], signal.SIGKILL)
+    assert await first_answer(plain, image) == [INJECTED]
 
 
 async def test_another_machine_knows_the_frame() -> None:
