@@ -102,11 +102,7 @@ def simulate(
         ResourceError: no presentation has several frames with a liveness score, as single images
             need.
     """
-    shown = [
-        replace(one, frames=tuple(_as_worker(frame, rules) for frame in one.frames))
-        for one in presentations
-        if one.frames
-    ]
+    shown = [one for one in presentations if one.frames]
     variations = [found for one in shown if (found := _variation(one)) is not None]
     single = sum(len(one.frames) == 1 for one in shown)
     if single and not variations:
@@ -117,10 +113,11 @@ def simulate(
         )
     drawn = []
     for one in shown:
+        judged = replace(one, frames=tuple(_as_worker(frame, rules) for frame in one.frames))
         kind = [own for own in variations if own.species == one.sample.species] or variations
         for number in range(sessions):
             chance = np.random.default_rng((SEED, crc32(one.sample.name.encode()), number))
-            drawn.append(replace(one, frames=_session(one, kind, rules, frames, block, chance)))
+            drawn.append(replace(one, frames=_session(judged, kind, rules, frames, block, chance)))
     return SimulatedSessions(drawn, single, _deviation(variations))
 
 
@@ -174,7 +171,7 @@ def _shifted(estimate: Estimate, change: float, rules: Rules) -> Estimate:
 
 
 def _variation(one: Measured) -> _Variation | None:
-    """Return how the frames vary; None if fewer than two have a score."""
+    """Return how the scores vary, whatever other checks say; None if fewer than two have one."""
     scores = [frame.liveness.score for frame in one.frames if frame.liveness is not None]
     if len(scores) < 2:
         return None

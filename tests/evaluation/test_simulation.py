@@ -76,11 +76,17 @@ def test_a_set_of_single_images_is_refused() -> None:
         drawn(presentation(estimate(0.9)), presentation(estimate(0.1), name="attack/x/1.jpg"))
 
 
+def test_frames_that_another_check_refuses_show_how_the_score_varies() -> None:
+    """There are two faces, for example; the scores of the judged one are as good."""
+    small = presentation(*(estimate(score, faces=2) for score in (0.4, 0.6)), name="live/a/1.mp4")
+    assert len(set(drawn(small, presentation(estimate(0.8)))[1])) == 2
+
+
 def test_frames_are_judged_as_by_a_worker() -> None:
-    """It stops at the first failed check, so a blurred frame has no score."""
-    bright = estimate(0.9, faces=2)
+    """It stops at the first failed check, so a frame with two faces has no score."""
+    crowded = estimate(0.9, faces=2)
     (session,) = simulate(
-        [presentation(bright, estimate(0.3))], RULES, sessions=1, frames=9
+        [presentation(crowded, estimate(0.3))], RULES, sessions=1, frames=9
     ).sessions
     kinds = {(one.errors, one.liveness is None) for one in session.frames}
     assert kinds == {((Code.SEVERAL_FACES,), True), ((Code.LOW_LIVENESS,), False)}
