@@ -26,7 +26,7 @@ NOT_JUDGED = Outcome((), final=False, accepted=False, keep=False, profile=Profil
 
 @dataclass
 class Pending:
-    """A frame that is being judged for a gateway (``peer``), since a monotonic time."""
+    """A frame that is being judged for the gateway ``peer``, since monotonic time ``started``."""
 
     peer: bytes | None
     message: Judge

@@ -63,7 +63,7 @@ class ChainReport:
         errors: what proves that records were changed, removed or added.
         notes: what a killed process or an archived file explains, too.
         heads: records with a signed head after them.
-        headed_at: time of the last signed head, seconds of the epoch.
+        headed_at: Unix time of the last signed head, in seconds.
         closed: the chain ends with the head of a process that ended in order.
     """
 

@@ -88,7 +88,7 @@ class Erasure:
         return {session for session, _, start in self._known() if start.get("sub") == subject}
 
     def before(self, time: float) -> set[str]:
-        """Return the sessions that began before a time, in epoch seconds."""
+        """Return the sessions that began before a Unix time in seconds."""
         old = {session for session, opened, _ in self._known() if opened < time}
         if self._videos is not None:
             files = self._videos.glob("*.mp4")

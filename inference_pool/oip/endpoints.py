@@ -26,7 +26,10 @@ class NotServed(EstimationError):
 
 
 class Endpoint:
-    """One server, which others precede until a monotonic time; its client connects on first use."""
+    """One server and its gRPC client, which connects on first use.
+
+    Until the monotonic time ``rests_until`` other servers are preferred.
+    """
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self.address = address
