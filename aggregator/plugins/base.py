@@ -5,7 +5,7 @@ the context, so that a replay after a restart gives the same state and verdict. 
 system, a plugin returns a ``Question``; the answer becomes part of the session's log.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # help() then shows aliases by their names
 
 import logging
 import random

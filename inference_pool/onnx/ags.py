@@ -4,8 +4,6 @@ A product of factors, each 1 for an ideal frame. It replaces a network trained f
 until an open one exists. A frontal, sharp, evenly lit portrait scores at least 0.85.
 """
 
-from __future__ import annotations
-
 from inference_pool.onnx.geometry import ramp
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality

@@ -3,8 +3,6 @@
 Part of the fallback model set; its results have the form of the reference detector's.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Face descriptor by MobileFaceNet (Chen et al., 2018), compared by cosine."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

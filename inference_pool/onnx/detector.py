@@ -1,7 +1,5 @@
 """YuNet face detector (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
 
-from __future__ import annotations
-
 from math import exp, sqrt
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A detected face and its mesh, which the stages share."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from inference_pool.onnx.geometry import Points

@@ -1,7 +1,5 @@
 """Rotated square crops and other resampling, with the coordinate maps between frame and crop."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import atan2, cos, hypot, sin
 

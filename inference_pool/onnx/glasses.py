@@ -1,7 +1,5 @@
 """Kind of glasses: a network detects glasses, and dark lenses mean sunglasses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from statistics import median
 

@@ -1,7 +1,5 @@
 """Passive liveness by networks that see the face with its surroundings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, isfinite, log

@@ -1,7 +1,5 @@
 """MediaPipe face mesh: 468 points in three dimensions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import isfinite, pi, radians, remainder, tau
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A face has no periodic pattern. A screen often shows one over the whole face, st
 a few sharp peaks in the spectrum, far above all other values of the same frequency.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Opened, smiling and occluded mouth, from two ratios of the mesh and the look of the lips."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import dist, log2

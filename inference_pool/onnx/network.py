@@ -1,7 +1,5 @@
 """A model session with an input buffer that every frame reuses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """Head pose: rigid alignment of the canonical face to the 3D face mesh."""
 
-from __future__ import annotations
-
 from math import asin, atan2, degrees, isfinite
 from pathlib import Path
 

@@ -6,8 +6,6 @@ brightness, and ratios of light. They decrease monotonically as a frame gets wor
 thresholds are in docs/estimation.md.
 """
 
-from __future__ import annotations
-
 from math import log2
 
 import cv2
