@@ -98,6 +98,14 @@ class Entry:
         return max(self.session.opened.at + (moment - self.opened_at), self.session.context.now)
 
     @property
+    def best_score(self) -> float | None:
+        """Liveness score of the best shot, if other frames' judged pixels are not used."""
+        best = self.session.context.best
+        if best is None or best.liveness is None or self.registry is None:
+            return None
+        return best.liveness.score if self.registry.uses_only_best else None
+
+    @property
     def history(self) -> History:
         """What a new gateway needs to continue the session."""
         return History(self.open_bytes, self.judged, self.best_shot)

@@ -213,6 +213,7 @@ class JudgedSessions:
             answers=outcome.answers,
             result=entry.result,
             low_liveness=Code.LOW_LIVENESS in outcome.errors,
+            best_score=entry.best_score,
         )
         self._send(peer, judgement)
 

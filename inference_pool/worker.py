@@ -192,7 +192,9 @@ class Worker:
             estimate = self._estimate(job)
             _log_estimate(estimate)
         estimate.rotation = job.rotation
-        self._send(Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate)))
+        packed = encode(estimate)
+        score = estimate.liveness.score if estimate.liveness else None
+        self._send(Done(job.lease, job.slot, job.generation, estimate.ok, packed, score))
         for step, milliseconds in estimate.timings.items():
             self._accounts.observe(step, milliseconds / 1000)
         self._accounts.observe("job", self._clock.monotonic() - start)

@@ -69,6 +69,7 @@ class Registry:
 
     Attributes:
         digest: differs between configurations that judge sessions differently.
+        uses_only_best: a frame's judged pixels are used only if Bestshot chooses the frame.
     """
 
     def __init__(self, config: Config) -> None:
@@ -79,6 +80,7 @@ class Registry:
             **dict(_built_in(config, DECIDING)),
         }
         self.digest = _digest(config)
+        self.uses_only_best = config.MIDDLEWARES.WS.use_only_best
         self.policy = Policy.of(config, [(name, on.stated) for name, on in self._plugins.items()])
 
     def plugins(self) -> list[Plugin]:

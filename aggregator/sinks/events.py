@@ -46,7 +46,8 @@ class FrameJudged:
         errors: codes that the client got.
         received: the bytes that the client sent; empty if they could not be decoded, None if they
             are lost or no sink uses them.
-        shot: the judged pixels as JPEG, if the frame passed every check of the worker.
+        shot: the judged pixels as JPEG, if the frame passed every check of the worker; None if no
+            sink uses it.
     """
 
     info: SessionInfo

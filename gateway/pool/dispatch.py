@@ -287,15 +287,17 @@ class Dispatcher:
         worker.tally.estimated += 1
         worker.head_since = now
         lease.frame.estimated = now
-        if done.passed and lease.profile is Profile.PASSIVE:
+        passed = done.passed and lease.profile is Profile.PASSIVE
+        if passed and lease.session.may_use_image(done.score):
             self._encode(lease, done.estimate)
         else:  # it cannot become the best shot
+            lease.frame.unused = passed
             self._finish(lease, done.estimate)
 
     # The best shot
 
     def _encode(self, lease: Lease, estimate: bytes) -> None:
-        """Encode a passed frame in a thread; its slot stays leased, but its worker is free."""
+        """Encode a frame in a thread; its slot stays leased, but its worker is free."""
         self._encoding += 1
         encoding = partial(encode_best_shot, self._slab, lease, self._shot_bytes)
         self._decoders.submit(encoding, partial(self._encoded, lease, estimate))

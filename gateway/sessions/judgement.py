@@ -98,7 +98,7 @@ class JudgementLink:
         Most frames fail a check; their images are not sent unless a plugin looks at them.
         """
         assert frame.estimate is not None
-        looked_at = self._look_at_received[frame.shot is not None]
+        looked_at = self._look_at_received[frame.passed]
         judge = Judge(
             self._incarnation,
             session.id,

@@ -24,7 +24,7 @@ class Unsettled:
         """Retain the images of a judged frame."""
         if not self._retains:
             return
-        looked_at = self._plugins.look_at_received(passed=frame.shot is not None)
+        looked_at = self._plugins.look_at_received(passed=frame.passed)
         pictures = FramePictures(frame.data if looked_at else None, frame.shot)
         if self.bytes + pictures.size > self._capacity:
             metrics.UNKEPT.labels().inc()

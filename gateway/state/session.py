@@ -55,6 +55,7 @@ class Session(SessionRecord):
         """Record that the aggregator knows it, and how it is judged there."""
         self.known = True
         self.opened = replace(self.opened, plugins=opened.plugins)
+        self.best_score = None  # another aggregator may have other plugins, which use every image
         if self.profile is None:
             self.profile = opened.profile
         if self.may("open"):
@@ -130,6 +131,10 @@ class Session(SessionRecord):
         was_answered, frame.answered = frame.answered, True
         return not was_answered
 
+    def may_use_image(self, score: float | None) -> bool:
+        """Return whether the image of a frame that passed with this liveness score may be used."""
+        return self.best_score is None or score is None or score > self.best_score
+
     def estimated(self, estimate: bytes) -> PendingFrame:
         """Take the estimate of the frame in flight, and return the frame to be judged."""
         self._move("estimate")
@@ -157,6 +162,7 @@ class Session(SessionRecord):
         self.log.append(entry._replace(prompted=self.prompted))
         if judgement.keep and frame.shot is not None:
             self.kept = frame.shot
+        self.best_score = judgement.best_score
         self.active = None
         self.profile = judgement.profile
         if not frame.answered:  # else its deadline has passed, and the client got DROPPED

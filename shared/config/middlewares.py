@@ -141,6 +141,15 @@ class WsMiddlewares(Section):
         return self.VideoRedis.isEnabled or by_users
 
     @property
+    def use_only_best(self) -> bool:
+        """Whether the judged pixels of a frame are used only if Bestshot chooses the frame.
+
+        Without Result, a session may be accepted with a frame that Bestshot has not chosen.
+        """
+        others = self.needs_frames or any(each.isEnabled for each in self.user_plugins.values())
+        return self.Bestshot.isEnabled and self.Result.isEnabled and not others
+
+    @property
     def user_plugins(self) -> dict[str, UserPlugin]:
         """Users' own plugins by name, in the order of the file."""
         return self.__pydantic_extra__ or {}

@@ -52,13 +52,17 @@ class Alive(Wire, frozen=True):
 
 
 class Done(Wire, frozen=True):
-    """A job is finished. Returns one credit; ``passed`` means the estimate has no errors."""
+    """A job is finished. Returns one credit; ``passed`` means the estimate has no errors.
+
+    ``score`` is the liveness score, None without one.
+    """
 
     lease: Natural
     slot: Natural
     generation: Natural
     passed: bool
     estimate: PackedEstimate
+    score: Finite | None = None
 
 
 class Leaving(Wire, frozen=True):
@@ -174,7 +178,7 @@ class Judge(OfSession, frozen=True):
 
     Attributes:
         received: the client's file; None if no plugin uses it.
-        shot: the judged pixels as JPEG, if the frame passed every check of the worker.
+        shot: the judged pixels as JPEG, if the frame passed and may become the best shot.
         answers: answers from an earlier judgement of the frame; these questions are not repeated.
         wall: wall time of the frame's arrival, for the token's ``iat``.
         prompted: session time at which the answer to the frame before was sent; None if unknown.
@@ -234,7 +238,8 @@ class Judgement(Wire, frozen=True):
     """Judgement of one frame or, with ``seq`` 0, of the session's end.
 
     ``status`` and, if ``final``, ``result`` are the texts for the client. ``answers`` go into the
-    log. ``low_liveness`` means the frame was refused for its liveness score.
+    log. ``low_liveness`` means the frame was refused for its liveness score. ``best_score`` is the
+    liveness score of the best shot if the next frame's image is used only with a higher one.
     """
 
     session: SessionId
@@ -247,6 +252,7 @@ class Judgement(Wire, frozen=True):
     answers: Answers = ()
     result: str | None = None
     low_liveness: bool = False
+    best_score: Finite | None = None
 
 
 class Resumed(Wire, frozen=True):

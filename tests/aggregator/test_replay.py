@@ -70,7 +70,7 @@ def unreliable(seed: int) -> Director:
     return direct
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     CONFIGURATIONS,
     st.integers(0, 2**63 - 1),
@@ -132,6 +132,45 @@ def test_a_restart_changes_nothing(
     keys = [event.seq for event in disturbed.events]
     assert keys == sorted(set(keys))
     assert (keys[-1] == END) is undisturbed.last.final
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.sampled_from(PLUGINS[name])
+            for name in ("FaceMatcher", "AggregateLiveness", "LifeSigns", "ActiveLiveness")
+        },
+    ),
+    st.integers(0, 2**63 - 1),
+    st.sets(st.integers(1, 60), max_size=3),
+    st.sets(st.integers(1, 60), max_size=3),
+)
+def test_images_that_are_left_out_are_not_missed(
+    plugins: dict[str, Any], seed: int, refused: set[int], restarts: set[int]
+) -> None:
+    """Outcomes and token are those of a gateway that encodes every frame that passed.
+
+    The aggregator may restart, then the images are missing in the replay, too.
+    """
+    config = plugin_config({"Bestshot": None, **plugins})
+    needed, every = (
+        play(
+            config,
+            unreliable(seed),
+            seed=seed,
+            fps=FPS,
+            seconds=9.0,
+            outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
+            refused=refused,
+            restarts=() if encodes_all else restarts,
+            encodes_all=encodes_all,
+        )
+        for encodes_all in (False, True)
+    )
+    assert needed.outcomes == every.outcomes
+    assert (needed.kept, needed.result) == (every.kept, every.result)
 
 
 def without_dates(result: str) -> dict[str, Any]:

@@ -115,6 +115,38 @@ def test_a_repeated_answer_is_the_same() -> None:
     assert second == first
 
 
+ON = {"isEnabled": True}
+
+
+@pytest.mark.parametrize(
+    ("others", "best_scores"),
+    [
+        ({}, [0.8, 0.8, 0.9]),
+        ({"Bestshot": {"isEnabled": False}}, [None, None, None]),
+        ({"Result": {"isEnabled": False}}, [None, None, None]),
+        ({"VideoRedis": ON}, [None, None, None]),
+        ({"tests.support.plugins:Oracle": ON}, [None, None, None]),
+    ],
+)
+def test_the_best_score_is_sent_if_no_other_image_is_used(
+    others: dict[str, Any], best_scores: list[float | None]
+) -> None:
+    """With it the gateway does not encode frames that cannot become the best shot."""
+    said: list[Message] = []
+    plugins = {"Bestshot": ON, "AggregateLiveness": {**ON, "args": {"framesCount": 9}}, **others}
+    config = plugin_config({}, MIDDLEWARES={"WS": plugins})
+    accounts = Accounts("aggregator")
+    sessions = JudgedSessions(
+        config, Registry(config), Effects([], 0), accounts, lambda _, message: said.append(message)
+    )
+    sessions.open(b"", Open("", SESSION, 1000.0, 7, DIGEST))
+    for seq, score in enumerate((0.8, 0.7, 0.9), 1):
+        frame = Judge("", SESSION, seq, 1000.0 + seq, encode(live(score)), shot=shot(seq))
+        sessions.judge(b"", frame)
+    judgements = [message for message in said if isinstance(message, Judgement)]
+    assert [judgement.best_score for judgement in judgements] == best_scores
+
+
 def test_an_abandoned_session_leaves_no_mark() -> None:
     """With a session store its end is neither committed nor settled."""
     clock = SettableClock()

@@ -24,6 +24,7 @@ from tests.support.waiting import until
 REPEATED, INJECTED = 72, 70
 NOTHING = 0xFFFF
 """An image without a face, for the stamp backend."""
+ENCODED = 'lunapass_step_seconds_count{role="gateway",step="encode"}'
 COUNTING = """
 [MIDDLEWARES.WS.Bestshot]
 isEnabled = 1
@@ -90,10 +91,14 @@ async def test_a_person_who_sits_still_is_accepted(real: Service, person: Person
 
 
 async def test_black_frames_of_a_starting_camera_are_not_copies() -> None:
-    """A frame without a face is no copy of another one."""
+    """A frame without a face is no copy of another one.
+
+    Of the frames that pass, all equally live, only the first is encoded for the token.
+    """
     with running(COUNTING, workers=1) as service:
         black = stamped_jpeg(1, NOTHING)
         heard = await answers(service, [black] * 6 + [stamped_jpeg(1, 30) for _ in range(3)])
+        assert service.metric(ENCODED) == 1
     assert [answer.body["errors"] for answer in heard[:6]] == [[8]] * 6
     assert heard[-1].body["jwt"]
 

@@ -185,6 +185,7 @@ def play(
     elsewhere: Mapping[int, Claim] | None = None,
     steps: Mapping[int, float] | None = None,
     answers_after: Callable[[], float] | None = None,
+    encodes_all: bool = False,
 ) -> Played:
     """Play a session at the level of the fold until it ends or time is over.
 
@@ -206,6 +207,8 @@ def play(
         steps: steps of the wall clock in seconds, by the number of the next frame.
         answers_after: returns the seconds from a frame's arrival to the sending of its answer; None
             if the gateway does not know when it was sent.
+        encodes_all: the gateway encodes every frame that passed, not only those whose image may be
+            used.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
@@ -219,7 +222,7 @@ def play(
         session = JudgedSession(
             opened, plugins, config.LIVENESS, registry.policy, config.LIMITS, memory
         )
-        return Entry(session, b"", opened_at=0.0, touched=0.0)
+        return Entry(session, b"", opened_at=0.0, touched=0.0, registry=registry)
 
     entry = begin()
     played = Played(entry.session)
@@ -247,7 +250,7 @@ def play(
             stamps.hand_over(played.log, base=1000.0 * number)
         judge = stamps.stamp(number, estimate)._replace(prompted=prompted)
         prompted = None if answers_after is None else judge.at + answers_after()
-        best = _shot(number, estimate)
+        best = _shot(number, estimate, None if encodes_all else entry.best_score)
         step = _fold(entry, judge, estimate, best, replay=False)
         if number in restarts:  # whether or not a question is open
             entry = begin()
@@ -259,7 +262,7 @@ def play(
                 continue
             played.asked.append(number)
             step = entry.session.resolve(outside(number))
-        _process(played, entry, writer, estimate, judge._replace(answers=step.answers), step)
+        _process(played, entry, writer, estimate, judge._replace(answers=step.answers), step, best)
         codes, profile = step.errors, step.profile
         if step.final:
             break
@@ -277,10 +280,14 @@ def _memory(config: Config, elsewhere: Mapping[int, Claim]) -> LocalFrames:
     return memory
 
 
-def _shot(number: int, estimate: Estimate) -> BestShot | None:
-    """Return what the gateway encodes: only a frame that passed the full check."""
-    passed = estimate.ok and estimate.profile is Profile.PASSIVE
-    return shot(number, b"picture %d" % number) if passed else None
+def _shot(number: int, estimate: Estimate, best_score: float | None) -> BestShot | None:
+    """Encode as the gateway: a frame that passed the full check, if its image may be used."""
+    if not estimate.ok or estimate.profile is not Profile.PASSIVE:
+        return None
+    measured = estimate.liveness
+    if best_score is not None and measured is not None and measured.score <= best_score:
+        return None
+    return shot(number, b"picture %d" % number)
 
 
 def _fold(
@@ -323,9 +330,9 @@ def _process(
     estimate: Estimate,
     judged: Judged,
     outcome: Outcome,
+    best: BestShot | None,
 ) -> None:
     """Process an outcome as gateway and aggregator do."""
-    best = _shot(judged.seq, estimate)
     played.log.append(judged)
     played.outcomes.append(outcome)
     if outcome.keep:

@@ -28,7 +28,7 @@ async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
     """
     job = await rig.job()
     judged = rig.slab.frame(job.slot, job.generation, job.seq).copy()
-    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD, score=0.9))
     await until(lambda: rig.estimates)
     (frame,) = rig.frames
     assert frame.shot is not None
@@ -39,20 +39,29 @@ async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "passed"), [(Profile.PASSIVE, False), (Profile.ACTIVE, True)], ids=["fails", "acts"]
+    ("profile", "passed", "best_score"),
+    [(Profile.PASSIVE, False, None), (Profile.ACTIVE, True, None), (Profile.PASSIVE, True, 0.9)],
+    ids=["fails", "acts", "is not better"],
 )
 async def test_only_a_frame_that_may_become_the_best_shot_is_encoded(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, profile: Profile, passed: bool
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    profile: Profile,
+    passed: bool,
+    best_score: float | None,
 ) -> None:
-    """A frame that failed a check or was not fully judged causes no encoding."""
+    """A frame that failed a check, was not fully judged or has no higher score is not encoded."""
     encoded: list[object] = []
     monkeypatch.setattr(
         "gateway.pool.dispatch.encode_best_shot", lambda *args: encoded.append(args)
     )
-    job = await rig.job(profile)
-    await rig.say(Done(job.lease, job.slot, job.generation, passed, GOOD))
+    waiting = session(profile)
+    waiting.best_score = best_score
+    job = await rig.job(waiting=waiting)
+    await rig.say(Done(job.lease, job.slot, job.generation, passed, GOOD, score=0.9))
     assert (rig.estimates, encoded) == ([GOOD], [])
     assert rig.frames[0].shot is None
+    assert rig.frames[0].passed == (passed and profile is Profile.PASSIVE)
 
 
 async def test_an_error_of_the_encoder_fails_the_frame(

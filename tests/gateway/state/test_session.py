@@ -287,6 +287,20 @@ def test_an_event_outside_the_table_raises(judging: Session) -> None:
     assert (judging.state, judging.active) == (State.JUDGING, frame)
 
 
+def test_an_image_may_be_used_unless_the_best_shot_is_as_good(judging: Session) -> None:
+    """The aggregator gives the best shot's score where that alone decides."""
+    assert judging.may_use_image(0.1)
+    judging.judged(Judgement(judging.id, 1, Profile.PASSIVE, "status", best_score=0.9))
+    assert [judging.may_use_image(score) for score in (0.89, 0.9, 0.91, None)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    judging.acknowledge(Opened(judging.id, Profile.PASSIVE))  # by an aggregator that restarted
+    assert judging.may_use_image(0.1)
+
+
 def test_a_verdict_after_the_deadline_is_not_sent(judging: Session) -> None:
     """The client got DROPPED for the frame, but the frame counts."""
     assert [frame.seq for frame in judging.drop_overdue(6.0)] == [1]
