@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.ports import free_port
 from tests.support.service import ROOT
+from tests.support.waiting import wait_for
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
@@ -82,14 +84,20 @@ def proxy(kind: str, directory: Path, cells: Sequence[int]) -> Iterator[int]:
 def nginx_site(directory: Path, server: str, address: str = "127.0.0.1") -> Iterator[int]:
     """Run nginx with the contents of a plain ``server`` block at an address here.
 
-    Yield its port.
+    Yield its port, once it listens.
     """
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     port = free_port()
     site = f"server {{ listen {address}:{port};\n{server}\n}}\n"
     with _running(_nginx_command(directory, site), directory):
+        wait_for(lambda: _listens(address, port))
         yield port
+
+
+def _listens(address: str, port: int) -> bool:
+    with contextlib.closing(socket.socket()) as caller:
+        return caller.connect_ex((address, port)) == 0
 
 
 @contextlib.contextmanager
