@@ -4,7 +4,8 @@ import { drawPattern, showsPattern } from "./canvas.js";
 import { LunaPassError } from "./errors.js";
 import { within } from "./wait.js";
 
-const ENCODE_MS = 5000;
+/** Detects a browser that never encodes; a busy device may need seconds for one image. */
+const ENCODE_MS = 15_000;
 const SHRINK = 0.7;
 const MIN_SCALE = 0.1;
 
