@@ -105,13 +105,19 @@ def test_operator_mode_is_not_mirrored(page: Any, service: Service) -> None:
     assert page.eval_on_selector("video", "(video) => new DOMMatrix(video.style.transform).a") > 0
 
 
+def replaced_frames(service: Service) -> int:
+    """Number of frames that the service dropped for a newer one."""
+    dropped: int = service.get("/statistics").json()["frames"]["dropped"]["replaced"]
+    return dropped
+
+
 def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> None:
     """However short the interval, the service never has to drop a frame for a newer one."""
+    before = replaced_frames(service)
     start(page, service, requestInterval=1)
     seen = statuses(page, 12)
     assert not [status for status in seen if REPEATED in status["errors"]]
-    dropped = service.get("/statistics").json()["frames"]["dropped"]
-    assert dropped.get("replaced", 0) == 0
+    assert replaced_frames(service) == before
 
 
 def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> None:
@@ -124,7 +130,8 @@ def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> 
     start(page, service, **{"session-id": key.removeprefix("lunapass:")})
     statuses(page, 1)
     assert page.evaluate("Object.keys(sessionStorage)") == [key]
-    assert service.get("/statistics").json()["sessions"]["open"] == before
+    # Fewer if an earlier test's session has ended meanwhile.
+    assert service.get("/statistics").json()["sessions"]["open"] <= before
 
 
 @pytest.mark.parametrize(
