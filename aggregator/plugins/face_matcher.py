@@ -19,11 +19,11 @@ docs/plugin-measurements.md has the measurements."""
 class FaceMatcher(Plugin):
     """Compares every face with the session's first face that passed a full check.
 
-    A straight face must reach ``similarity``; one far below it ends the session. A turned face is
-    less similar to the same person's straight face and must reach ``TURNED_FACE_SHARE`` of it. The
+    A frontal face must reach ``similarity``; one far below it ends the session. A turned face is
+    less similar to the same person's frontal face and must reach ``TURNED_FACE_SHARE`` of it. The
     reference never changes: a chain of faces, each similar to the previous one, could lead from one
     person to another. A refused frame does not count for an action, so no one else can do the
-    actions; each action starts and ends with a straight face.
+    actions; each action starts and ends with a frontal face.
     """
 
     Args = FaceMatcherArgs

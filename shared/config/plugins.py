@@ -134,7 +134,7 @@ class ActiveLivenessArgs(Section):
     """Arguments of ActiveLiveness."""
 
     cooldownFramesCount: Count = 0
-    """Number of straight, live frames after the last action that must precede the verdict."""
+    """Number of live frontal frames after the last action that must precede the verdict."""
     interactionsCount: Annotated[int, Field(ge=1, le=5)] = 2
     """Number of actions that the person must do."""
     acceptOneEyed: Flag = False
@@ -196,7 +196,7 @@ class FaceMatcherArgs(Section):
     """Arguments of FaceMatcher."""
 
     similarity: Annotated[float, Field(ge=-1, le=1)] = 0.5
-    """Minimum cosine similarity of a straight face to the session's first one. AggregateLiveness
+    """Minimum cosine similarity of a frontal face to the session's first one. AggregateLiveness
     uses it, too, whether FaceMatcher is on or not."""
 
 

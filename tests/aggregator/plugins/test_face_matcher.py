@@ -60,7 +60,7 @@ class Matching:
         (-0.1, [Code.OTHER_PERSON], True),
     ],
 )
-def test_a_straight_face_is_compared_with_the_first(
+def test_a_frontal_face_is_compared_with_the_first(
     similarity: float, codes: list[Code], ended: bool
 ) -> None:
     """At least ``similarity`` counts, less does not, and far less ends the session."""
@@ -84,8 +84,8 @@ def test_another_person_ends_the_session() -> None:
     assert (last.errors, last.final, last.accepted) == ((Code.OTHER_PERSON,), True, False)
 
 
-def test_small_changes_of_a_straight_face_do_not_add_up() -> None:
-    """Each straight face is compared with the first, not with the previous one."""
+def test_small_changes_of_a_frontal_face_do_not_add_up() -> None:
+    """Each frontal face is compared with the first, not with the previous one."""
     matching = Matching(similarity=0.5)
     steps = [matching.see(face(math.cos(angle))).ok for angle in np.linspace(0, 1.4, 15)]
     assert steps == [True] * 11 + [False] * 4
