@@ -176,7 +176,7 @@ def _rate(verdicts: Verdicts) -> Row:
 
 
 def _worst_interval(attacks: Verdicts) -> metrics.Interval | None:
-    """Bootstrap the rate of the worst species, which each resample chooses anew."""
+    """Bootstrap the rate of the worst species; the worst one may differ between resamples."""
     pairs = [
         Pair(one.sample.species, one.sample.subject, before=False, after=_is_wrong(one))
         for one in attacks

@@ -64,7 +64,7 @@ def test_the_first_session_owns_the_frame(memory: Make) -> None:
 
 
 def test_an_accepted_best_shot_is_reported_to_other_sessions(memory: Make) -> None:
-    """Every other session sees it as accepted, whoever claimed it first.
+    """All other sessions see it as accepted, even if one of them claimed it first.
 
     A second report changes nothing.
     """

@@ -91,7 +91,7 @@ async def can_start(service: Service, address: str) -> bool:
 
 
 async def test_the_default_limit_is_twenty_refused_sessions() -> None:
-    """The next one is told when to try again; another address is served."""
+    """The next session of the address gets ERROR; another address is served."""
     with behind_a_proxy(DEFAULTS) as service:
         results = [await attempt(service, "192.0.2.1", 0) for _ in range(DEFAULT_LIMIT)]
         assert [result.body["errors"] for result in results] == [[32]] * DEFAULT_LIMIT

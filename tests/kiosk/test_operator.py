@@ -52,7 +52,7 @@ def test_branding(browser: Any, service: Service) -> None:
 
 
 def test_an_invalid_page_json_leaves_the_page_unchanged(browser: Any, service: Service) -> None:
-    """A web server that does not check it may serve it, and a blank screen would help nobody."""
+    """Web servers serve the file unchecked; the page reports each wrong value and still starts."""
     wrong = {"logo": None, "colors": None, "texts": [], "parameters": [1], "font": {}}
     page = browser.new_page(viewport={"width": 1080, "height": 1920})
     faults = page_errors_of(page)

@@ -146,7 +146,7 @@ async def test_a_pause_of_the_machine_does_not_count_as_silence(
 async def test_a_role_that_starts_during_a_reload_reads_again(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have read the file before the change; once ready, it is told to read it again."""
+    """It may have read the file before the change, so it gets SIGHUP once it is ready."""
     child, role = await silent_role(supervisor, monkeypatch)
     supervisor.reload()
     with pytest.raises(TimeoutError):

@@ -190,7 +190,7 @@ async def test_a_worker_that_returns_during_decoding_gets_the_frame(
 
 
 async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
-    """It is told where this gateway's frames are and must confirm that it maps them."""
+    """It gets an offer of this gateway's slab, and no job until it has mapped that."""
     await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
     assert isinstance(await rig.hear(), SlabOffer)
     assert rig.dispatcher.workers.ready == []

@@ -11,22 +11,9 @@ from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened, Settled, SinkHealth
-from shared.wire.protocol import CloseCode, ProtocolError
+from shared.wire.protocol import ProtocolError
 from tests.support.quiet_links import quiet_sessions
-from tests.support.store_cell import RESULT
-
-
-class Listener:
-    """A connected client."""
-
-    def send(self, text: str) -> None:
-        pass
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        pass
-
-    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
-        pass
+from tests.support.store_cell import RESULT, Listener
 
 
 def made(**limits: int) -> Sessions:

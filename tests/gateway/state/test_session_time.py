@@ -8,27 +8,15 @@ from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
 from shared.wire.messages import Judgement, Opened, Resumed, encode
-from shared.wire.protocol import CloseCode, Codec, Command
+from shared.wire.protocol import Codec, Command
 from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
 from tests.support.quiet_links import QuietLink, quiet_sessions
 from tests.support.stamp import stamped_jpeg
+from tests.support.store_cell import Listener
 
 STEPS = [20.0, -3600.0, 86_400.0]
 MONTH = 30 * 86_400.0
-
-
-class Listener:
-    """A connected client."""
-
-    def send(self, text: str) -> None:
-        pass
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        pass
-
-    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
-        pass
 
 
 class Cell:

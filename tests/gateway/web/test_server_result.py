@@ -1,4 +1,4 @@
-"""GET /sessions/{id}/result answers the relying party, and nobody else."""
+"""GET /sessions/{id}/result is answered only for the relying party."""
 
 from __future__ import annotations
 
