@@ -70,6 +70,19 @@ def unreliable(seed: int) -> Director:
     return direct
 
 
+def perform(config: Any, seed: int, **changes: Any) -> Any:
+    """Play nine seconds of such a person; ``changes`` are further arguments of ``play``."""
+    return play(
+        config,
+        unreliable(seed),
+        seed=seed,
+        fps=FPS,
+        seconds=9.0,
+        outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
+        **changes,
+    )
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     CONFIGURATIONS,
@@ -106,14 +119,10 @@ def test_a_restart_changes_nothing(
     """
 
     def run(restarts: Collection[int] = (), handovers: Collection[int] = ()) -> Any:
-        return play(
+        return perform(
             config,
-            unreliable(seed),
-            seed=seed,
-            fps=FPS,
-            seconds=9.0,
+            seed,
             passive=passive,
-            outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
             restarts=restarts,
             handovers=handovers,
             blur=blur,
@@ -156,13 +165,9 @@ def test_images_that_are_left_out_are_not_missed(
     """
     config = plugin_config({"Bestshot": None, **plugins})
     needed, every = (
-        play(
+        perform(
             config,
-            unreliable(seed),
-            seed=seed,
-            fps=FPS,
-            seconds=9.0,
-            outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
+            seed,
             refused=refused,
             restarts=() if encodes_all else restarts,
             encodes_all=encodes_all,
@@ -197,13 +202,9 @@ def test_a_step_of_the_wall_clock_changes_nothing(
 
     def run(steps: dict[int, float], *disturbances: Collection[int]) -> Any:
         restarts, handovers = disturbances or ((), ())
-        return play(
+        return perform(
             config,
-            unreliable(seed),
-            seed=seed,
-            fps=FPS,
-            seconds=9.0,
-            outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
+            seed,
             steps=steps,
             restarts=restarts,
             handovers=handovers,
