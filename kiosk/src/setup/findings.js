@@ -8,7 +8,7 @@ const MAX_ROLL = 5;
 const MAX_YAW = 10;
 /** Distance of face and frame centre over the frame's size. */
 const MAX_OFF_CENTRE = 0.15;
-/** Share of the frames above which a code is no accident. */
+/** Share of the frames above which a code is systematic. */
 const MIN_SHARE = 0.5;
 
 const NO_FACE = 8;
