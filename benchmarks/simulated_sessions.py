@@ -12,9 +12,8 @@ say nothing about real ones.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from evaluation.adapt.light import to_pixels
 from evaluation.adapt.recapture import Scene
 from evaluation.judging import Measured, passes_earlier
 from evaluation.samples import LIVE, PICTURES, Sample
-from evaluation.simulation import BLOCK
+from evaluation.simulation import BLOCK, log_odds
 from evaluation.trade_off_report import html
 from inference_pool.estimator import Estimator
 from inference_pool.onnx.backend import OnnxBackend
@@ -96,8 +95,11 @@ def _wandering(chance: np.random.Generator) -> Any:
     return steps
 
 
-def dependence(clips: Sequence[Measured]) -> tuple[float, float]:
+def dependence(clips: Iterable[Measured]) -> tuple[float, float]:
     """Return how far the log odds of a clip's frames depend on each other.
+
+    Args:
+        clips: those of one kind; clips without a score are left out.
 
     Returns:
         The share of their variance that is between clips, and within clips their correlation with
@@ -105,8 +107,10 @@ def dependence(clips: Sequence[Measured]) -> tuple[float, float]:
     """
     means, deviations = [], []
     for one in clips:
-        scores = [frame.liveness.score for frame in one.frames if frame.liveness is not None]
-        odds = np.array([log(score / (1 - score)) for score in np.clip(scores, 1e-4, 1 - 1e-4)])
+        seen = [frame.liveness.score for frame in one.frames if frame.liveness is not None]
+        if not seen:
+            continue
+        odds = np.array([log_odds(score) for score in seen])
         means.append(odds.mean())
         deviations.append(odds - means[-1])
     before, after = np.array([pair for one in deviations for pair in pairwise(one)]).T
@@ -121,9 +125,11 @@ def main() -> None:
     estimator = Estimator(OnnxBackend.from_config(CONFIG), Rules.of(CONFIG), exhaustive=True)
     files = sorted(path for path in folder.iterdir() if path.suffix in PICTURES)
     clips = [one for n, file in enumerate(files) for one in measured(file, n, estimator)]
-    between, correlation = dependence(clips)
-    print(f"{len(clips)} clips; {between:.2f} of the variance is between clips; within them the")
-    print(f"correlation from frame to frame is {correlation:.2f}")
+    for kind in sorted({one.sample.species for one in clips}):
+        own = [one for one in clips if one.sample.species == kind]
+        between, correlation = dependence(own)
+        print(f"{len(own)} clips of {kind or LIVE}; {between:.2f} of the variance is between them;")
+        print(f"within them the correlation from frame to frame is {correlation:.2f}")
     print(f"single frames accepted: {_single_frames(clips)}")
     for block in BLOCKS:
         summary = compare_settings(

@@ -42,13 +42,17 @@ class JudgedPresentation(msgspec.Struct, frozen=True):
 
 
 class EvaluationReport(msgspec.Struct, frozen=True):
-    """The parts of a report that are compared; ``threshold`` and ``det`` only of frames."""
+    """The parts of a report that are compared; ``threshold`` and ``det`` only of frames.
+
+    ``settings`` are those of simulated sessions, which have nothing to compare.
+    """
 
     presentations: list[JudgedPresentation] = []
     sessions: list[JudgedPresentation] = []
     threshold: float = 0.5
     unit: str = "session"
     det: Curve = []
+    settings: list[Any] = []
 
     @classmethod
     def read(cls, path: Path) -> EvaluationReport:
@@ -61,6 +65,8 @@ class EvaluationReport(msgspec.Struct, frozen=True):
             report = msgspec.json.decode(read_text(path, kind=ResourceError), type=cls)
         except msgspec.DecodeError as error:
             raise ResourceError(f"{path}: is no report of 'evaluate --json': {error}") from error
+        if report.settings:
+            raise ResourceError(f"{path}: reports of simulated sessions cannot be compared")
         if bool(report.presentations) == bool(report.sessions):
             raise ResourceError(f"{path}: has no presentations; make it with 'evaluate --json'")
         if any(one.outcome is None for one in report.sessions):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.samples import ATTACK, PICTURES, Sample, read
+from evaluation.samples import ATTACK, PICTURES, Sample, frame_order, read
 from evaluation.sessions import is_session, logged_images
 from shared.errors import FrameError, ResourceError
 from shared.frame.estimation import Image
@@ -69,8 +69,7 @@ class FolderReader:
             yield from logged_images(path, self.frames)
         elif path.is_dir():
             found = [file for file in path.iterdir() if file.suffix.lower() in PICTURES]
-            # By the numbers in their names: 2.jpg before 10.jpg.
-            for file in sorted(found, key=lambda file: (len(file.stem), file.stem)):
+            for file in sorted(found, key=frame_order):
                 yield from self.frames(file)
         else:
             yield from self.frames(path)

@@ -8,10 +8,12 @@ count together. A file without such a folder is a subject of its own. A CSV has 
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from shared.errors import ResourceError
 from shared.session_log import FILE
@@ -24,6 +26,11 @@ PICTURES = frozenset(
 LIVE, ATTACK = "live", "attack"
 UNNAMED = "unnamed"
 """Species of attacks without a named one."""
+
+
+def frame_order(path: Path) -> list[Any]:
+    """Return a key that sorts frames by the numbers in their names: 2.jpg before 10.jpg."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.stem)]
 
 
 @dataclass(frozen=True, slots=True)

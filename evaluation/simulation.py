@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import exp, log
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from aggregator.plugins.signs import MIN_LOG_ODDS_SCORE
 from evaluation.judging import Measured, failures
 from evaluation.metrics import Scores
-from evaluation.samples import PICTURES
+from evaluation.samples import PICTURES, frame_order
 from shared.errors import ResourceError
 from shared.frame.checks import Rules, judge
 from shared.frame.estimation import Estimate, Stage
@@ -40,11 +41,14 @@ class SimulatedSessions:
     Attributes:
         sessions: those of one presentation follow each other and share its sample.
         single: number of presentations with one frame, whose sessions vary as those of others.
+        unreached: number of live presentations without a frame that passes the checks before
+            liveness.
         deviation: standard deviation of the log odds within presentations of several frames.
     """
 
     sessions: list[Measured]
     single: int
+    unreached: int
     deviation: float | None
 
 
@@ -68,9 +72,8 @@ def presentations(measured: Iterable[Measured]) -> list[Measured]:
         joined = sample.path.suffix.lower() in PICTURES and sample.subject != sample.name
         return sample.species, sample.subject, str(sample.path.parent if joined else sample.path)
 
-    def order(one: Measured) -> tuple[tuple[str, str, str], int, str]:
-        stem = one.sample.path.stem  # 2.jpg before 10.jpg
-        return place(one), len(stem), stem
+    def order(one: Measured) -> tuple[tuple[str, str, str], list[Any]]:
+        return place(one), frame_order(one.sample.path)
 
     groups = (list(group) for _, group in groupby(sorted(measured, key=order), place))
     return [
@@ -99,8 +102,8 @@ def simulate(
         block: mean length of a block in frames.
 
     Raises:
-        ResourceError: no presentation has several frames with a liveness score, as single images
-            need.
+        ResourceError: there are single images, but no presentation has several frames with a
+            liveness score.
     """
     shown = [one for one in presentations if one.frames]
     variations = [found for one in shown if (found := _variation(one)) is not None]
@@ -111,20 +114,22 @@ def simulate(
             " score, which show how it varies within a session; add videos, or several images of"
             " each subject in a folder of its own"
         )
-    drawn = []
+    drawn, unreached = [], 0
     for one in shown:
         judged = replace(one, frames=tuple(_as_worker(frame, rules) for frame in one.frames))
+        reached = any(frame.reached_liveness for frame in judged.frames)
+        unreached += one.sample.live and not reached
         kind = [own for own in variations if own.species == one.sample.species] or variations
         for number in range(sessions):
             chance = np.random.default_rng((SEED, crc32(one.sample.name.encode()), number))
             drawn.append(replace(one, frames=_session(judged, kind, rules, frames, block, chance)))
-    return SimulatedSessions(drawn, single, _deviation(variations))
+    return SimulatedSessions(drawn, single, unreached, _deviation(variations))
 
 
 def draw_places(length: int, frames: int, block: int, chance: Chance) -> list[int]:
     """Draw places in a sequence, in blocks of consecutive ones.
 
-    A block starts anywhere, its length is geometric, and after the last place follows the first.
+    A block starts anywhere, its length is geometric, and the first place follows the last.
     Its mean is ``block``, or half of the sequence if that is less.
     """
     starts = chance.random(frames) < 1 / max(1.0, min(block, length / 2))
@@ -165,7 +170,7 @@ def _shifted(estimate: Estimate, change: float, rules: Rules) -> Estimate:
     """Add to the log odds of the liveness score, if there is one, and check it again."""
     if estimate.liveness is None:
         return estimate
-    score = 1 / (1 + exp(-_log_odds(estimate.liveness.score) - change))
+    score = 1 / (1 + exp(-log_odds(estimate.liveness.score) - change))
     moved = replace(estimate, liveness=replace(estimate.liveness, score=score))
     return replace(moved, errors=judge(Stage.LIVENESS, moved, rules))
 
@@ -175,7 +180,7 @@ def _variation(one: Measured) -> _Variation | None:
     scores = [frame.liveness.score for frame in one.frames if frame.liveness is not None]
     if len(scores) < 2:
         return None
-    odds = np.array([_log_odds(score) for score in scores])
+    odds = np.array([log_odds(score) for score in scores])
     return _Variation(one.sample.species, odds - odds.mean())
 
 
@@ -186,7 +191,7 @@ def _deviation(variations: Sequence[_Variation]) -> float | None:
     return (squares / free) ** 0.5 if free else None
 
 
-def _log_odds(score: float) -> float:
+def log_odds(score: float) -> float:
     """Return the log odds of a score, bounded as those of the networks."""
     bounded = min(1 - MIN_LOG_ODDS_SCORE, max(MIN_LOG_ODDS_SCORE, score))
     return log(bounded / (1 - bounded))

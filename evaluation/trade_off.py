@@ -56,7 +56,11 @@ class Setting(NamedTuple):
         """Return a configuration with this setting and no other plugin."""
         own = config.MIDDLEWARES.WS.AggregateLiveness
         args = {"framesCount": self.frames, "earlyDecision": self.early}
-        on = {"isEnabled": self.frames > 1 or self.early, "args": own.args.model_copy(update=args)}
+        as_configured = own.isEnabled and self == Setting.of(config)
+        on = {
+            "isEnabled": as_configured or self.frames > 1 or self.early,
+            "args": own.args.model_copy(update=args),
+        }
         plugins = WsMiddlewares(AggregateLiveness=own.model_copy(update=on))
         middlewares = config.MIDDLEWARES.model_copy(update={"WS": plugins})
         limits = config.LIMITS.model_copy(update={"livenessRefusals": self.refusals})
@@ -77,9 +81,10 @@ class Setting(NamedTuple):
 def grid(frames: int, now: Setting) -> list[Setting]:
     """Return the settings to compare on sessions of ``frames`` frames, and the configured one.
 
-    Limits that such a session cannot reach are left out.
+    Limits and numbers of frames that such a session cannot reach are left out.
     """
-    rules = [(1, False), *product(FRAME_COUNTS, (False, True))]
+    counts = [count for count in FRAME_COUNTS if count <= frames]
+    rules = [(1, False), *product(counts, (False, True))]
     limits = [*(limit for limit in REFUSALS if limit < frames), 0]
     settings = {now, *(Setting(*rule, limit) for rule, limit in product(rules, limits))}
     return sorted(settings, key=lambda one: (one.frames, one.early, one.refusals or inf))
@@ -110,10 +115,9 @@ def summarise_trade_off(judged: Mapping[Setting, Verdicts], now: Setting) -> dic
 
     Returns:
         JSON values: ``settings`` with their errors, where ``front`` marks those that no other one
-        beats: it would have one error lower and the other one no higher, of ``bpcer`` and
-        ``apcerMean``, the mean of the species. ``changes`` by species and ``halfTotalChange`` lead
-        from the configured setting to that of the lowest half total error, ``answer`` says the same
-        in words.
+        beats, which would lower ``bpcer`` or ``apcerMean`` (the mean of the species) without
+        raising the other. ``changes`` by species and ``halfTotalChange`` lead from the configured
+        setting to that of the lowest half total error, ``answer`` says the same in words.
     """
     rows = {setting: _row(setting, verdicts) for setting, verdicts in judged.items()}
     for setting, row in rows.items():
@@ -193,7 +197,7 @@ def _beats(one: Row, other: Row) -> bool:
 
 
 def _answer(now: Row, best: Row, half: RateChange) -> str:
-    """Say which setting is on the front, and what the configured one costs against it."""
+    """Say whether the configured setting is on the front, and compare it with the best one."""
 
     def named(row: Row) -> str:
         return f"{row['rule']}, {row['limit']}"

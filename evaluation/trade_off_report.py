@@ -27,8 +27,8 @@ def _body(summary: dict[str, Any]) -> Iterator[Markup]:
     yield parts.heading("Trade-off")
     yield parts.paragraph(
         "Each point is a setting; those of one colour differ in the limit of refusals. A setting is"
-        " on the front if no other one has one error lower and the other one no higher. The dashed"
-        " line is the configured setting."
+        " on the front if no other one lowers one error without raising the other. The dashed line"
+        " is the configured setting."
     )
     yield parts.row(map(parts.chart, _charts(rows)))
     yield parts.heading("Settings")

@@ -1,4 +1,4 @@
-"""What both modes of ``lunapass evaluate`` return."""
+"""What each mode of ``lunapass evaluate`` return."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -45,7 +45,7 @@ def evaluate_simulated(
 
     Raises:
         ResourceError: the set is not laid out as one, lacks live presentations or attacks, or has
-            no presentation with several frames.
+            single images but no presentation with several liveness scores.
     """
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS)
@@ -111,8 +111,8 @@ def _origin(drawn: SimulatedSessions, sessions: int, frames: int, block: int) ->
     return (
         f"Each of {len(drawn.sessions) // sessions} presentations gave {sessions} sessions of"
         f" {frames} frames, drawn in blocks of neighbouring frames, {block} on average. They show"
-        " what a setting changes. How often people and attackers succeed, only recorded sessions"
-        " show. All plugins except AggregateLiveness are off."
+        " what a setting changes. Only recorded sessions show how often people and attackers"
+        " succeed. All plugins except AggregateLiveness are off."
     )
 
 
@@ -138,11 +138,11 @@ def _notes(drawn: SimulatedSessions, files: Sequence[Measured], sessions: int) -
             f"The service would refuse {len(refused)} file(s); the first is {first.sample.name}:"
             f" {first.refused}."
         )
-    live = [one for one in shown if one.sample.live]
-    if lost := sum(not any(frame.reached_liveness for frame in one.frames) for one in live):
+    if drawn.unreached:
+        live = sum(one.sample.live for one in shown)
         notes.append(
-            f"{lost} of {len(live)} live presentations have no frame that passes the checks before"
-            " liveness, so that every setting refuses them."
+            f"{drawn.unreached} of {live} live presentations have no frame that passes the checks"
+            " before liveness, so that every setting refuses them."
         )
     return notes
 

@@ -25,6 +25,8 @@ from shared.report import write_report
 
 PIPE_WIDTH = 120
 """Columns of the output if it is not a terminal."""
+FPS, FRAMES = 5.0, 20
+"""Frame rate of sessions, and frames of a simulated one, unless the options say otherwise."""
 
 
 def _gates(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> list[RateBound]:
@@ -80,8 +82,8 @@ def _gates(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -
 @click.option(
     "--fps",
     type=click.FloatRange(min=0.1, max=100),
-    default=5.0,
-    help="Frames per second: with --sessions of folders of images, with --simulate of sessions.",
+    show_default=f"{FPS:g}",
+    help="Frame rate of folders of images (--sessions) or of simulated sessions (--simulate).",
 )
 @click.option(
     "--simulate",
@@ -93,7 +95,7 @@ def _gates(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -
 @click.option(
     "--frames",
     type=click.IntRange(2, 1000),
-    default=20,
+    show_default=str(FRAMES),
     help="With --simulate: frames of a session.",
 )
 @click.option("--no-cache", is_flag=True, help="Neither read nor store estimates.")
@@ -123,9 +125,9 @@ def command(
     development: Path | None,
     group_column: str,
     whole_sessions: bool,
-    fps: float,
+    fps: float | None,
     simulated: int | None,
-    frames: int,
+    frames: int | None,
     no_cache: bool,
     toml_file: Path | None,
     gates: list[RateBound],
@@ -146,6 +148,10 @@ def command(
     folder = None if no_cache else cache_folder
     if toml_file and not whole_sessions:
         raise click.UsageError("--write needs --sessions")
+    if frames and not simulated:
+        raise click.UsageError("--frames needs --simulate")
+    if fps and not (simulated or whole_sessions):
+        raise click.UsageError("--fps needs --sessions or --simulate")
     if simulated:
         if whole_sessions or unit == "frame" or development or group_column:
             raise click.UsageError(
@@ -157,8 +163,8 @@ def command(
             source,
             config,
             sessions=simulated,
-            frames=frames,
-            fps=fps,
+            frames=frames or FRAMES,
+            fps=fps or FPS,
             every=every,
             cache_folder=folder,
         )
@@ -171,7 +177,7 @@ def command(
         found = evaluate_sessions(
             source,
             judging,
-            fps=fps,
+            fps=fps or FPS,
             every=every,
             cache_folder=folder,
             group_column=group_column,

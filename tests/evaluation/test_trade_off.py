@@ -66,6 +66,7 @@ def test_the_grid_has_the_configured_setting() -> None:
     assert {one.refusals for one in grid(20, NOW)} == {5, 10, 15, 0}
     assert Setting(20, True, 7) in grid(20, Setting(20, True, 7))
     assert len(grid(20, NOW)) == 28
+    assert {one.frames for one in grid(4, NOW)} == {1, 3}
 
 
 def test_errors_of_each_setting(summary: dict[str, Any]) -> None:

@@ -90,7 +90,10 @@ def test_a_set_without_possible_sessions_is_refused(labelled: LabelledSet) -> No
 def test_options_of_the_other_modes_are_refused(labelled: LabelledSet) -> None:
     """Simulated sessions have presentations of frames, and no groups."""
     labelled.add("live/anna.jpg", [0.9])
-    for words in (["--sessions"], ["--unit", "frame"], ["--groups", "age"]):
+    for words in (["--frames", 5], ["--fps", 2]):
+        assert labelled.evaluate(*words).exit_code == 2
+    others = (["--sessions"], ["--unit", "frame"], ["--groups", "age"])
+    for words in (*others, ["--development", labelled.source]):
         result = labelled.evaluate("--simulate", 1, *words)
         assert result.exit_code == 2
         assert "--simulate excludes" in result.output
