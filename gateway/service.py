@@ -239,7 +239,7 @@ class Gateway:
             return True  # a handshake
         undecided = bool(self._sessions.undecided and self._connections)
         return undecided or any(
-            line.connecting or line.close_code is not None for line in self._connections
+            line.connecting or line.outbox.close_code is not None for line in self._connections
         )
 
     async def _serve(self, socket: ServerConnection) -> None:

@@ -195,7 +195,7 @@ class StoreHandover(Handover):
         away from the first. The take-over is completed even if all of them give up.
 
         Raises:
-            ProtocolError: there are too many sessions already.
+            ProtocolError: there are too many sessions already, or it was resumed too often.
         """
         key = (identity, digest(token))
         if key not in self._taking:
@@ -211,9 +211,7 @@ class StoreHandover(Handover):
         session = self._registry.revive(
             stored.opened, stored.log, stored.kept, stored.profile, stored.elapsed
         )
-        # A take-over counts as a resumption in the step that makes it, so that a client that
-        # switches gateways quickly is limited too.
-        reconnects = max(stored.reconnects, stored.opened.term - 2)
+        reconnects = stored.reconnects_in(stored.opened.term)
         session.restore_stored(stored.seq, reconnects, stored.result)
         if stored.result is None:
             self._replay.replay(session)

@@ -69,6 +69,7 @@ class Replay:
 
     def replay(self, session: Session) -> None:
         """Restore a session in a new aggregator: its opening, its log, the open question."""
+        session.mark_replayed()
         self._link.open(session, replay=bool(session.log))
         for judged in session.log:
             self._link.judge_again(session, judged, _pictures(session, judged))

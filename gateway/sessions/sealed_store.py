@@ -24,7 +24,7 @@ from gateway.sessions.sealing import Sealer, Stored
 from gateway.sessions.store_contact import StoreContact
 from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from gateway.state.identity import digest
-from gateway.state.session import Session
+from gateway.state.session import Session, require_resumable
 from shared.config.service import Config
 from shared.errors import MessageError, os_errors
 from shared.process.clock import SYSTEM, Clock
@@ -135,6 +135,9 @@ class SealedStore:
 
         Returns:
             The session; None if there is none with that token, or Redis does not answer.
+
+        Raises:
+            ProtocolError: it was resumed too often.
         """
         try:
             races = 0
@@ -165,13 +168,20 @@ class SealedStore:
         return True
 
     async def _term(self, session: str, token_digest: bytes) -> bytes | None:
-        """Term of a session; None if there is none with that token."""
+        """Term of a session; None if there is none with that token.
+
+        Raises:
+            ProtocolError: it was resumed too often; its gateway and its client keep it.
+        """
         term, state, kept, judged = await self._read(keys=keys(session))
         if term is None or state is None:
             return None
         stored = self._sealer.open(session, state, kept, judged)
-        right = hmac.compare_digest(stored.opened.token_digest, token_digest)
-        return bytes(term) if right else None
+        if not hmac.compare_digest(stored.opened.token_digest, token_digest):
+            return None
+        reconnects = stored.reconnects_in(int(term) + 1) + 1
+        require_resumable(reconnects, self._limits.reconnects, decided=stored.result is not None)
+        return bytes(term)
 
     async def _take_over(self, session: str, term: bytes) -> Stored | None:
         """Take a session over in its term; None if the term or the store may have changed."""

@@ -42,6 +42,14 @@ class Stored:
     result: str | None
     elapsed: float = 0.0
 
+    def reconnects_in(self, term: int) -> int:
+        """Return the resumptions before a term.
+
+        Each take-over counts as one, even if it is not stored yet, so that a client that switches
+        gateways quickly is limited, too.
+        """
+        return max(self.reconnects, term - 2)
+
 
 class Sealer:
     """Seals and opens the pieces of sessions, with a secret that all gateways have."""

@@ -172,11 +172,15 @@ class Sessions:
         finally:
             del self._opening[session.id]
 
-    async def resume(self, identity: str, token: str, address: str) -> Session | None:
+    async def resume(self, identity: str, token: str) -> Session | None:
         """Find a session by id and resume token; return None if no session has both.
 
         A gateway that has just started does not have the sessions of the previous gateway. It asks
         its aggregator for them first, and then the session store.
+
+        Raises:
+            ProtocolError: another gateway has the session, and it was resumed too often; or there
+                are too many sessions already.
         """
         session = (
             self._registry.get(identity)
@@ -185,7 +189,6 @@ class Sessions:
         )
         if session is None or not session.owns(token):
             return None
-        session.relocate(limit_key(address))
         self.handover.mark_changed(session)
         return session
 

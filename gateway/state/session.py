@@ -24,6 +24,19 @@ ANNOUNCED_BYTES = 60_000
 takes for silence."""
 
 
+def require_resumable(reconnects: int, max_resumes: int, *, decided: bool) -> None:
+    """Check that a session may be resumed once more, ``reconnects`` times with that.
+
+    As many resumptions again are allowed once there is a verdict: a client on a bad line may have
+    used up the first ones, and must still get RESULT.
+
+    Raises:
+        ProtocolError: it was resumed too often.
+    """
+    if reconnects > (2 * max_resumes if decided else max_resumes):
+        raise ProtocolError("resumed too often", code="session.too-many-resumes")
+
+
 @dataclass
 class Session(SessionRecord):
     """One check of one person.
@@ -55,7 +68,6 @@ class Session(SessionRecord):
         """Record that the aggregator knows it, and how it is judged there."""
         self.known = True
         self.opened = replace(self.opened, plugins=opened.plugins)
-        self.best_score = None  # another aggregator may have other plugins, which use every image
         if self.profile is None:
             self.profile = opened.profile
         if self.may("open"):
@@ -79,6 +91,10 @@ class Session(SessionRecord):
         self.left = self.clock.monotonic()
         if profile is not None:
             self._move("open")
+
+    def mark_replayed(self) -> None:
+        """Record that another aggregator judges it, whose plugins may use every image."""
+        self.best_score = None
 
     def restore_stored(self, seq: int, reconnects: int, result: str | None) -> None:
         """Add what the session store knows besides the log."""
@@ -235,24 +251,22 @@ class Session(SessionRecord):
 
     # Client connection
 
-    def relocate(self, address: str) -> None:
-        """Record the address from which its client continues, as ``limit_key`` returns it."""
-        self.address = address
-
-    def attach(self, outlet: Outlet, max_resumes: int) -> None:
+    def attach(self, outlet: Outlet, max_resumes: int, address: str = "") -> None:
         """Continue on a connection; an older one is closed.
 
-        As many resumptions again are allowed once there is a verdict: a client on a bad line may
-        have used up the first ones, and must still get RESULT.
+        Args:
+            outlet: the connection.
+            max_resumes: see ``require_resumable``.
+            address: the client's, as ``limit_key`` returns it; empty if it has not changed.
 
         Raises:
             ProtocolError: it was resumed too often; its connection, if any, stays open.
         """
         resumes = self.left > 0 or self.outlet is not None
         reconnects = self.reconnects + 1 if resumes else self.reconnects
-        if reconnects > (max_resumes if self.result is None else 2 * max_resumes):
-            raise ProtocolError("resumed too often", code="session.too-many-resumes")
+        require_resumable(reconnects, max_resumes, decided=self.result is not None)
         self.reconnects = reconnects
+        self.address = address or self.address
         if self.outlet is not None:
             self.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
         self.outlet = outlet

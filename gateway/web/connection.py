@@ -8,6 +8,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
+from gateway.limits.addresses import limit_key
 from gateway.limits.buckets import TokenBucket
 from gateway.sessions.sessions import Sessions
 from gateway.state.identity import is_identity
@@ -68,11 +69,6 @@ class Connection:
         self.last_heard = self._clock.monotonic()
         self._heard_bytes = socket.received_bytes
         self.connecting = True
-
-    @property
-    def close_code(self) -> CloseCode | None:
-        """Close code of an ending connection; None while it is open."""
-        return self.outbox.close_code
 
     def check_idle(self, now: float) -> None:
         """Close a connection that has sent no message for too long.
@@ -137,7 +133,7 @@ class Connection:
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
-        session.attach(self.outbox, self._limits.reconnects)
+        session.attach(self.outbox, self._limits.reconnects, limit_key(self._address))
         beat = self._agree_heartbeat(headers.get("heartbeat-interval"))
         self.outbox.send(self._connected(session, str(token), beat))
         session.deliver()
@@ -180,7 +176,7 @@ class Connection:
         if is_identity(identity):
             try:
                 async with asyncio.timeout(self._limits.connectTimeout):
-                    session = await self._sessions.resume(identity, token, self._address)
+                    session = await self._sessions.resume(identity, token)
             except TimeoutError as error:
                 raise _unavailable() from error
         if session is None:

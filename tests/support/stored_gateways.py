@@ -98,6 +98,7 @@ async def gateways(
                     "timeout": seconds,
                     "required": required,
                 },
+                "LIMITS": {"reconnects": 1000},
                 "TRANSPORT": {"runtimeDirectory": str(directory / name)},
             }
             made.append(Gateway(Config.model_validate(settings)))

@@ -140,6 +140,21 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
             session.attach(Listener(), max_resumes=4)
 
 
+async def test_a_refused_take_over_leaves_the_session_where_it_is(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The first gateway still owns it, and its client still gets answers."""
+    async with cells(redis, tmp_path, reconnects=0) as (first, second):
+        session, client = first.begin()
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        with pytest.raises(ProtocolError, match="too often"):
+            await second.sessions.resume(session.id, first.token)
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS", "STATUS"])
+        assert client.closed is None
+
+
 async def judge_twice(cell: Cell, session: Session, client: Listener) -> None:
     """Have two frames stored, after which no write is in flight.
 
@@ -201,7 +216,7 @@ async def test_two_simultaneous_resumptions_get_one_session(
         first.judge(session)
         await first.sweep_until(lambda: client.commands == ["STATUS"])
         resume = second.sessions.resume
-        taken = await asyncio.gather(*(resume(session.id, first.token, "") for _ in range(3)))
+        taken = await asyncio.gather(*(resume(session.id, first.token) for _ in range(3)))
         assert taken[0] is not None
         assert taken[0] is taken[1] is taken[2]
         assert taken[0].opened.term == 2
@@ -226,7 +241,7 @@ async def test_an_abandoned_take_over_is_completed(
             return await take(*key)
 
         monkeypatch.setattr(handover._store, "take", slow)
-        resuming = asyncio.create_task(second.sessions.resume(session.id, first.token, ""))
+        resuming = asyncio.create_task(second.sessions.resume(session.id, first.token))
         await begun.wait()
         resuming.cancel()
         with contextlib.suppress(asyncio.CancelledError):

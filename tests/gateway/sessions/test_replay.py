@@ -89,7 +89,10 @@ async def test_an_unanswered_request_is_repeated(tmp_path: Path) -> None:
 
 
 async def test_a_new_aggregator_gets_the_same_best_shot(tmp_path: Path) -> None:
-    """It is not encoded again; other images are sent if they are still retained."""
+    """It is not encoded again; other images are sent if they are still retained.
+
+    Its plugins may use the images of frames that the earlier ones did not need.
+    """
     settings = config(tmp_path, NOBODY)
     aggregator = listening(settings)
     link = JudgementLink(settings, Ledger(STEPS))
@@ -98,9 +101,10 @@ async def test_a_new_aggregator_gets_the_same_best_shot(tmp_path: Path) -> None:
     session = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0)
     estimate = encode(Estimate(640, 480))
     session.log = [Judged(seq, float(seq), estimate, (b"yes",)) for seq in (1, 2, 3, 4)]
-    session.kept = shot(2, b"best")
+    session.kept, session.best_score = shot(2, b"best"), 0.9
     session.unsettled = {3: FramePictures(b"sent", None), 4: FramePictures(None, shot(4, b"later"))}
     Replay(settings, registry, link).replay(session)
+    assert session.may_use_image(0.1)
     asked = []
     while len(asked) < 4:
         message = decode(aggregator.recv_multipart()[1])

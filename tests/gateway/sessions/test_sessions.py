@@ -120,7 +120,8 @@ async def test_a_session_counts_where_its_client_is() -> None:
     """One that is resumed from another address frees its place at the first."""
     sessions = made(sessionsPerAddress=1)
     session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
-    assert await sessions.resume(session.id, token, "192.0.2.2") is session
+    assert await sessions.resume(session.id, token) is session
+    session.attach(Listener(), 1, "192.0.2.2")
     begin(sessions, "192.0.2.1")
     with pytest.raises(ProtocolError, match="too many sessions"):
         begin(sessions, "192.0.2.2")

@@ -297,7 +297,7 @@ def test_an_image_may_be_used_unless_the_best_shot_is_as_good(judging: Session) 
         True,
         True,
     ]
-    judging.acknowledge(Opened(judging.id, Profile.PASSIVE))  # by an aggregator that restarted
+    judging.mark_replayed()
     assert judging.may_use_image(0.1)
 
 

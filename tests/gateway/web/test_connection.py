@@ -112,9 +112,9 @@ async def test_an_idle_client_is_closed() -> None:
     """Silence longer than ``idleSeconds`` ends the connection with its own code."""
     made, _ = connection(idleSeconds=10.0)
     made.check_idle(made.last_heard + 9)
-    assert made.close_code is None
+    assert made.outbox.close_code is None
     made.check_idle(made.last_heard + 11)
-    assert made.close_code is CloseCode.IDLE
+    assert made.outbox.close_code is CloseCode.IDLE
 
 
 @pytest.mark.parametrize(("rate", "closed"), [(8000, False), (2000, False), (500, True)])
@@ -124,7 +124,7 @@ async def test_a_slow_frame_is_no_silence(rate: int, closed: bool) -> None:
     for seconds in range(60):
         socket.received_bytes = seconds * rate
         made.check_idle(made.last_heard + seconds)
-    assert (made.close_code is CloseCode.IDLE) == closed
+    assert (made.outbox.close_code is CloseCode.IDLE) == closed
 
 
 async def test_a_stalled_frame_is_silence() -> None:
@@ -132,9 +132,9 @@ async def test_a_stalled_frame_is_silence() -> None:
     made, socket = connection(idleSeconds=10.0)
     socket.received_bytes = 40_000
     made.check_idle(made.last_heard + 29)
-    assert made.close_code is None
+    assert made.outbox.close_code is None
     made.check_idle(made.last_heard + 31)
-    assert made.close_code is CloseCode.IDLE
+    assert made.outbox.close_code is CloseCode.IDLE
 
 
 async def test_bytes_are_counted_not_characters() -> None:
@@ -249,10 +249,11 @@ async def test_a_refused_resumption_leaves_the_connection_open() -> None:
     session, _ = quiet_sessions().begin("192.0.2.1", mirrored=False, client="null")
     working, _ = connection()
     refused, _ = connection()
-    session.attach(working, 0)
+    session.attach(working.outbox, 0)
     with pytest.raises(ProtocolError, match="too often"):
-        session.attach(refused, 0)
-    assert (session.outlet, working.close_code, session.reconnects) == (working, None, 0)
+        session.attach(refused.outbox, 0, "192.0.2.2")
+    assert (session.outlet, working.outbox.close_code) == (working.outbox, None)
+    assert (session.reconnects, session.address) == (0, "192.0.2.1")
 
 
 @pytest.mark.parametrize(
