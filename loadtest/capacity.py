@@ -9,7 +9,7 @@ from pathlib import Path
 from loadtest.plan import LoadProfile, Plan, without_password
 from loadtest.runner import LoadRun, is_late_client, play
 from loadtest.tally import CrowdTally
-from shared.errors import ResourceError
+from shared.errors import os_errors
 
 MAX_PEOPLE = 4096
 
@@ -133,9 +133,7 @@ def write(tried: list[TriedSize], plan: Plan, bound: float, directory: Path) -> 
             for probe in tried
         ],
     }
-    try:
+    with os_errors(f"cannot write {directory}"):
         directory.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(report, indent=1) + "\n")
-    except OSError as error:
-        raise ResourceError(f"cannot write {error.filename}: {error.strerror}") from error
     return file

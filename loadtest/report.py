@@ -13,7 +13,7 @@ from loadtest.plan import without_password
 from loadtest.runner import LoadRun, is_late_client, summary
 from shared import __version__
 from shared.charts import Point
-from shared.errors import ResourceError
+from shared.errors import os_errors
 
 MEMORY_MINUTE = 60.0
 
@@ -91,11 +91,9 @@ def write(outcome: LoadRun, directory: Path) -> tuple[Path, Path]:
         ResourceError: the folder cannot be written.
     """
     data, page = directory / "report.json", directory / "report.html"
-    try:
+    with os_errors(f"cannot write {directory}"):
         directory.mkdir(parents=True, exist_ok=True)
         report = as_json(outcome)
         data.write_text(json.dumps(report, indent=1))
         page.write_text(as_html(report, notes(outcome)), encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {error.filename}: {error.strerror}") from error
     return data, page

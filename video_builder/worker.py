@@ -13,7 +13,7 @@ import cv2
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from shared.config.video import VideoConfig
-from shared.errors import ResourceError
+from shared.errors import ResourceError, os_errors
 from shared.process.process import Notifier, start_logging
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_WORKER
@@ -113,15 +113,11 @@ def _work(builder: Builder, notifier: Notifier) -> bool:
 
 def _prepare_folder(folder: Path) -> None:
     """Create the folder of the videos and remove unfinished files."""
-    try:
+    advice = "give a folder that this user can write to"
+    with os_errors(f"[VIDEO] directory: {folder} is not writable", advice):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".probe"
         probe.touch()
         probe.unlink()
-    except OSError as error:
-        raise ResourceError(
-            f"[VIDEO] directory: {folder} is not writable: {error.strerror}; give a folder that "
-            "this user can write to"
-        ) from error
     if swept := output.sweep(folder):
         log.info("unfinished files removed", extra={"fields": {"files": swept}})
