@@ -68,8 +68,9 @@ class FrameJudgement:
     Attributes:
         seq: number of the frame in its session.
         estimate: the worker's measurements.
-        frame: the image; None in a replay that lacks it. For a frame that passed every check of
-            the worker it is ``shot.image``, otherwise the bytes that the client sent.
+        frame: the image; None if a replay lacks it, also of the frame that was in flight. For a
+            frame that passed every check of the worker it is ``shot.image``, otherwise the bytes
+            that the client sent.
         errors: codes so far: the worker's, then the plugins'.
         shot: the judged pixels as JPEG, with the digest of the bytes that the client sent; None if
             the frame cannot become the best shot, or in a replay that lacks it.

@@ -32,7 +32,7 @@ class Luna3DescriptorQualityCheck(Plugin):
         self._threshold = args.descriptorQualityThreshold or 0.0
         self._luna = luna
         self._best_only = best_only
-        self._approved: dict[int, Any] = {}  # results by frame number, at most LIMITS.logFrames
+        self._approved: dict[int, Any] = {}  # results of best shots by frame number
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Luna3Maker:
@@ -67,7 +67,7 @@ class Luna3DescriptorQualityCheck(Plugin):
             context.data[DATA] = result  # for this frame's status, even if it is refused
             if result.get("quality", -1.0) < self._threshold or "refused" in result:
                 frame.refuse(Code.LOW_AGS)
-            else:
+            elif self._best_only:
                 self._approved[frame.seq] = result
 
     def _publish_best(self, context: SessionContext) -> None:

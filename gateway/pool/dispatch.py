@@ -287,11 +287,10 @@ class Dispatcher:
         worker.tally.estimated += 1
         worker.head_since = now
         lease.frame.estimated = now
-        passed = done.passed and lease.profile is Profile.PASSIVE
-        if passed and lease.session.may_use_image(done.score):
+        lease.frame.passed = done.passed and lease.profile is Profile.PASSIVE
+        if lease.frame.passed and lease.session.may_use_image(done.score):
             self._encode(lease, done.estimate)
         else:  # it cannot become the best shot
-            lease.frame.unused = passed
             self._finish(lease, done.estimate)
 
     # The best shot
@@ -311,6 +310,7 @@ class Dispatcher:
             fields = {"session": lease.session.id, "seq": lease.frame.seq}
             log.error("encoding failed", exc_info=error, extra={"fields": fields})
             estimate = lease.frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED)
+            lease.frame.passed = False
         self._finish(lease, estimate)
         self._pump()
 

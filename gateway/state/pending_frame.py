@@ -41,7 +41,7 @@ class PendingFrame:
         judged: monotonic time at which its judgement came.
         estimate: its estimate, once a worker gave one; then its judgement is awaited.
         shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
-        unused: it passed every check, but has no shot because its image would not be used.
+        passed: it passed every check of the worker.
         at: session time of its arrival, once it has its estimate; see ``Session.time_of``.
         wall: the same moment on the wall clock, for the token.
     """
@@ -54,7 +54,7 @@ class PendingFrame:
     rotation: Rotation = 0
     estimate: bytes | None = None
     shot: BestShot | None = None
-    unused: bool = False
+    passed: bool = False
     at: float = 0.0
     wall: float = 0.0
     begun: float = 0.0
@@ -63,11 +63,6 @@ class PendingFrame:
     asked: float = 0.0
     judged: float = 0.0
     answered: bool = False
-
-    @property
-    def passed(self) -> bool:
-        """Whether it passed every check of the worker."""
-        return self.shot is not None or self.unused
 
     def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:
         """Return the estimate of a frame that no worker could judge; it never passes."""

@@ -137,17 +137,16 @@ class WsMiddlewares(Section):
         """
         if passed or self.FileLogger.isEnabled:
             return self.FileLogger.isEnabled
-        by_users = any(plugin.isEnabled for plugin in self.user_plugins.values())
-        return self.VideoRedis.isEnabled or by_users
+        return self.VideoRedis.isEnabled or self._has_user_plugins
 
     @property
     def use_only_best(self) -> bool:
-        """Whether the judged pixels of a frame are used only if Bestshot chooses the frame.
+        """Whether the judged pixels of a frame are used only if Bestshot chooses the frame."""
+        return self.Bestshot.isEnabled and not (self.needs_frames or self._has_user_plugins)
 
-        Without Result, a session may be accepted with a frame that Bestshot has not chosen.
-        """
-        others = self.needs_frames or any(each.isEnabled for each in self.user_plugins.values())
-        return self.Bestshot.isEnabled and self.Result.isEnabled and not others
+    @property
+    def _has_user_plugins(self) -> bool:
+        return any(plugin.isEnabled for plugin in self.user_plugins.values())
 
     @property
     def user_plugins(self) -> dict[str, UserPlugin]:

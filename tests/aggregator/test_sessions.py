@@ -123,7 +123,6 @@ ON = {"isEnabled": True}
     [
         ({}, [0.8, 0.8, 0.9]),
         ({"Bestshot": {"isEnabled": False}}, [None, None, None]),
-        ({"Result": {"isEnabled": False}}, [None, None, None]),
         ({"VideoRedis": ON}, [None, None, None]),
         ({"tests.support.plugins:Oracle": ON}, [None, None, None]),
     ],

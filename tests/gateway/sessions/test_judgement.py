@@ -57,6 +57,7 @@ async def test_the_received_bytes_are_sent_if_a_plugin_needs_them(
     now = time.monotonic()
     frame = PendingFrame(7, b"picture", HEADER, now, now + 60)
     frame.estimate, frame.shot = encode(Estimate(640, 480)), shot(7) if passed else None
+    frame.passed = passed
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     link.judge(Session(opened.session, opened, "", TokenBucket(9, 9), 0.0), frame)
     assert await asyncio.to_thread(aggregator.poll, 5000)

@@ -29,6 +29,7 @@ HEADER = Header("jpeg", 640, 480)
 def frame(seq: int, size: int, best: bytes | None = None) -> PendingFrame:
     made = PendingFrame(seq, bytes(size), HEADER, 0.0, 60.0)
     made.shot = shot(seq, best) if best is not None else None
+    made.passed = made.shot is not None
     return made
 
 
