@@ -157,8 +157,7 @@ class Supervisor:
         process = child.process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                # SIGINT means to a gateway that it has no successor.
-                process.send_signal(signal.SIGINT if child.is_gateway else signal.SIGTERM)
+                process.send_signal(_stop_signal(child))
             timeout = KILL_AFTER_SECONDS + (self._drain if child.is_gateway else 0)
             try:
                 await asyncio.wait_for(process.wait(), timeout)
@@ -283,6 +282,15 @@ class Supervisor:
         else:
             self.failed = True
             self._stopping.set()
+
+
+def _stop_signal(child: Child) -> signal.Signals:
+    """Return SIGINT, which means "no successor", for a gateway that is ready, else SIGTERM.
+
+    A role that is not ready may still be importing modules. Python may then print SIGINT's
+    KeyboardInterrupt as ignored and go on, whereas SIGTERM ends the role at once.
+    """
+    return signal.SIGINT if child.is_gateway and child.ready.is_set() else signal.SIGTERM
 
 
 async def supervise(supervisor: Supervisor) -> None:

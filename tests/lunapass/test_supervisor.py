@@ -120,6 +120,21 @@ async def test_a_cancelled_start_leaves_no_role(
     assert all(child.process and child.process.returncode for child in supervisor.children)
 
 
+@pytest.mark.parametrize(("is_ready", "number"), [(False, signal.SIGTERM), (True, signal.SIGINT)])
+async def test_a_gateway_gets_sigint_only_once_it_is_ready(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, is_ready: bool, number: signal.Signals
+) -> None:
+    """Before that, Python could ignore SIGINT, as it imports modules without our handler."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    gateway = next(child for child in supervisor.children if child.is_gateway)
+    await supervisor._spawn(gateway)
+    assert gateway.process is not None
+    if is_ready:
+        gateway.ready.set()
+    await supervisor.stop()
+    assert gateway.process.returncode == -number
+
+
 async def test_a_path_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
     """The system's error names the key to change."""
     supervisor = make(tmp_path, tmp_path / ("x" * 100))
