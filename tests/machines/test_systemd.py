@@ -72,14 +72,19 @@ async def ended_well(client: Client) -> bool:
     return answers[-1].command is Command.RESULT and answers[-1].body["isOk"]
 
 
-async def reload(machine: Machine) -> None:
-    """Reload the configuration, and wait until each role has done so."""
+async def reload(machine: Machine, *, is_valid: bool = True) -> None:
+    """Reload the configuration, and wait until each role has done so.
+
+    Roles also reload after an invalid configuration, but their parts are the same as before.
+    """
 
     def reloads() -> int:
         return machine.log().count("configuration reloaded")
 
     before = reloads()
-    machine.run("systemctl", "reload", PARTS, check=False)
+    done = machine.run("systemctl", "reload", PARTS, check=False)
+    refused = "failed" in done
+    assert refused != is_valid, done + machine.run("systemctl", "status", PARTS, check=False)
     await asyncio.to_thread(wait_until, lambda: reloads() == before + 3, "the reload of all roles")
 
 
@@ -170,7 +175,7 @@ async def test_a_reload_applies_new_thresholds_and_drops_no_session(machine: Mac
             await client.send_frame(stamped_jpeg(1, 2))
             assert (await client.receive()).body["errors"] == [12]
             machine.configure("[LIVENESS.THRESHOLDS]\nfaceWidth = -1")
-            await reload(machine)
+            await reload(machine, is_valid=False)
             assert "faceWidth is -1" in machine.log()
             await client.send_frame(stamped_jpeg(1, 3))
             assert (await client.receive()).body["errors"] == [12]
