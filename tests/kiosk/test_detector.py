@@ -12,9 +12,10 @@ import pytest
 import simplejpeg
 
 from shared.frame.estimation import Image
-from tests.support.browser import Kiosk, browsing, until
+from tests.support.browser import Kiosk, browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import ROOT, Service, running
+from tests.support.waiting import wait_for
 
 KIOSK = ROOT / "kiosk"
 
@@ -65,7 +66,7 @@ def test_frames_without_a_face_stay_in_the_browser(
         quiet = frames_while_loading(kiosk, service)
         assert kiosk.hint == "aim"
         camera.show(jpeg(portrait))
-        until(lambda: received(service) > quiet)
+        wait_for(lambda: received(service) > quiet)
         again = "(m) => Promise.all([m.load(), m.load()]).then(([one, other]) => one === other)"
         address = f"http://127.0.0.1:{service.port}/detector/detector.js"
         assert kiosk.page.evaluate(f"import('{address}').then({again})"), (
@@ -89,4 +90,4 @@ def test_the_check_continues_without_the_files_of_the_detector(
         kiosk.page.wait_for_timeout(0)  # Playwright delivers messages in its calls
         return any("face detector is off" in fault for fault in kiosk.faults)
 
-    until(is_reported)
+    wait_for(is_reported)

@@ -11,10 +11,11 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.support.browser import DENY, Kiosk, browsing, until
+from tests.support.browser import DENY, Kiosk, browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import KEY, Service
+from tests.support.waiting import wait_for
 
 LIVE = 30
 
@@ -132,6 +133,6 @@ def test_a_lost_service_ends_the_check(browser: Any, stamps: FakeCamera) -> None
     with filming(quick) as gone:
         kiosk = checking(gone, browser, "?patience=2")
         gone.process.send_signal(signal.SIGTERM)
-        until(lambda: gone.process.poll() is not None)
+        wait_for(lambda: gone.process.poll() is not None)
         assert kiosk.wait_end("problem").startswith("The connection was lost")
         kiosk.shoot("failure-service-gone")

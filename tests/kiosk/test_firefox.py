@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
-from tests.support.browser import until
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.firefox import Firefox, firefox
 from tests.support.service import KEY, Service
+from tests.support.waiting import wait_for
 
 LIVE = 30
 CAMERA = """() => {
@@ -63,17 +63,17 @@ def test_the_page_in_firefox(service: Service, window: Firefox) -> None:
     An image of a face leads to a token that verifies.
     """
     window.goto(f"http://127.0.0.1:{service.port}/?lang=en&advice=0")
-    until(lambda: window.evaluate("!document.getElementById('begin').disabled"))
+    wait_for(lambda: window.evaluate("!document.getElementById('begin').disabled"))
     window.evaluate("document.getElementById('begin').click()")
     hint = "document.querySelector('.lp-renderer')?.dataset.hint"
-    until(lambda: window.evaluate(f"{hint} === 'aim'"))
+    wait_for(lambda: window.evaluate(f"{hint} === 'aim'"))
     window.shoot("firefox-aim")
     window.evaluate("document.getElementById('cancel').click()")
-    until(lambda: window.evaluate("document.body.dataset.screen === 'start'"))
+    wait_for(lambda: window.evaluate("document.body.dataset.screen === 'start'"))
     jpeg = base64.b64encode(filmed_jpeg(1, LIVE)).decode()
     window.evaluate(f"showImage('data:image/jpeg;base64,{jpeg}')")
     window.evaluate("document.getElementById('begin').click()")
-    until(lambda: window.evaluate("document.body.dataset.screen === 'end'"))
+    wait_for(lambda: window.evaluate("document.body.dataset.screen === 'end'"))
     window.shoot("firefox-done")
     assert window.evaluate("document.body.dataset.outcome") == "done"
     token = window.evaluate("verdict.jwt")

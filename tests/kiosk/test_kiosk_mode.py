@@ -62,7 +62,7 @@ def test_one_person_after_another(browser: Any, service: Service, stamps: FakeCa
     assert page.locator("body").evaluate("(e) => getComputedStyle(e).userSelect") == "none"
     page.evaluate(RECORD_SCREENS)
     page.evaluate(START_IN_RUSSIAN)
-    page.wait_for_selector("[data-screen=idle]", timeout=60_000)
+    page.wait_for_selector("[data-screen=idle]")
     assert page.evaluate("screens.slice(-4)") == [
         {"name": "check", "photo": False, "shown": ["language"]},
         {"name": "end", "photo": True, "shown": ["language", "bestshot"]},

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from gateway.web.static_files import installed
-from tests.support.browser import Kiosk, until
+from tests.support.browser import Kiosk
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 PAGE = Path(__file__).with_name("wrapper")
 LIVE = 30
@@ -112,7 +113,7 @@ def begin(page: Any) -> None:
     page.evaluate("pass.connectWS(url)")
     page.evaluate("pass.attachCamera()")
     page.evaluate("window.ended = codeOf(pass.checkLiveness(() => { seen += 1; })); undefined")
-    until(lambda: page.evaluate("seen") >= 2)
+    wait_for(lambda: page.evaluate("seen") >= 2)
 
 
 def test_connecting_again_ends_the_check(page: Any) -> None:
@@ -127,7 +128,7 @@ def test_a_closed_connection_stays_closed(page: Any) -> None:
     """If it is closed during resumption, it neither returns nor ends the next check."""
     begin(page)
     page.evaluate("away = true; sockets.at(-1).close()")
-    until(lambda: page.evaluate("sockets.length >= 4 && connections() === 0"))  # a long pause
+    wait_for(lambda: page.evaluate("sockets.length >= 4 && connections() === 0"))  # a long pause
     page.evaluate("pass.disconnectWS()")
     assert page.evaluate("ended") == "aborted"
     page.evaluate("away = false; seen = 0")
@@ -143,7 +144,7 @@ def test_a_connection_closes_without_waiting(page: Any, service: Service) -> Non
     os.kill(gateway, signal.SIGSTOP)
     try:
         page.evaluate("window.asked = codeOf(pass.connectWS(url)); undefined")
-        until(lambda: page.evaluate("connections()") == 1)
+        wait_for(lambda: page.evaluate("connections()") == 1)
         page.evaluate("pass.disconnectWS()")
         at_once = "Promise.race([asked, new Promise((done) => setTimeout(done, 2000))])"
         assert page.evaluate(at_once) == "aborted"
@@ -265,7 +266,7 @@ def test_cancelling_while_cameras_are_listed_prevents_the_connection(
         } }"""
     )
     kiosk.start()
-    until(lambda: kiosk.page.evaluate("window.asked"))
+    wait_for(lambda: kiosk.page.evaluate("window.asked"))
     kiosk.page.click("#cancel")
     kiosk.page.evaluate("list()")
     kiosk.page.wait_for_selector(".lp-renderer", state="detached")

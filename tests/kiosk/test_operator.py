@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from shared.codes import Code
-from tests.support.browser import OUTSIDE, Kiosk, page_errors_of, serious, shoot, until
+from tests.support.browser import OUTSIDE, Kiosk, page_errors_of, serious, shoot
 from tests.support.service import Service
 from tests.support.stage import Stage
+from tests.support.waiting import wait_for
 
 SMALL_PHONE = (320, 568)
 REFUSAL = json.dumps({"command": "ERROR", "headers": {}, "body": {"code": "consent.required"}})
@@ -59,7 +60,7 @@ def test_an_invalid_page_json_leaves_the_page_unchanged(browser: Any, service: S
     page.route("**/page.json", lambda route: route.fulfill(json=wrong))
     page.goto(f"http://127.0.0.1:{service.port}/")
     page.wait_for_selector("#begin:enabled")
-    until(lambda: len(faults) == len(wrong))
+    wait_for(lambda: len(faults) == len(wrong))
     assert sorted(fault.split(": ")[1] for fault in faults) == sorted(wrong)
     page.close()
 
@@ -111,12 +112,12 @@ def test_prompts_for_shut_eyes_have_sound(browser: Any, service: Service) -> Non
     stage = Stage(kiosk.page)
     kiosk.start()
     assert cues_of(kiosk, stage, Code.CLOSE_EYES)[:1] == SHUT[:1]
-    until(lambda: kiosk.page.evaluate("cues") == SHUT)
+    wait_for(lambda: kiosk.page.evaluate("cues") == SHUT)
     assert cues_of(kiosk, stage, Code.OPEN_EYES)[:1] == OPEN[:1]
-    until(lambda: kiosk.page.evaluate("cues") == OPEN)
+    wait_for(lambda: kiosk.page.evaluate("cues") == OPEN)
     kiosk.page.emulate_media(reduced_motion="reduce")
     cues_of(kiosk, stage, Code.CLOSE_EYES)
-    until(lambda: kiosk.page.evaluate("cues") == SHUT[1:])
+    wait_for(lambda: kiosk.page.evaluate("cues") == SHUT[1:])
     assert kiosk.faults == []
     kiosk.page.close()
 

@@ -17,10 +17,11 @@ import pytest
 
 from gateway.web.static_files import installed
 from shared import __version__
-from tests.support.browser import page_errors_of, shoot, until
+from tests.support.browser import page_errors_of, shoot
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import KEY, ROOT, Service
+from tests.support.waiting import wait_for
 
 KIOSK = ROOT / "kiosk"
 APPS = Path(__file__).with_name("apps")
@@ -184,13 +185,13 @@ def test_an_application_gets_a_token(
     assert gap >= 0, "the text overlaps the icon"
     shoot(page, f"app-{name}")
     stamps.show(filmed_jpeg(1, LIVE))
-    until(lambda: page.evaluate("recorded.verdict ?? recorded.error"))
+    wait_for(lambda: page.evaluate("recorded.verdict ?? recorded.error"))
     assert page.evaluate("recorded.error ?? null") is None
     token = page.evaluate("recorded.verdict.jwt")
     assert jwt.decode(token, KEY, algorithms=["HS256"], issuer="lunapass")["isOk"] is True
     tokens = page.evaluate("sockets.map((socket) => socket.connect['start-token'])")
     assert tokens == ["of the relying party"] * made[0]
-    until(lambda: page.evaluate("counts()") == [*made, 0, 0])
+    wait_for(lambda: page.evaluate("counts()") == [*made, 0, 0])
     shoot(page, f"app-{name}-done")
     assert faults == []
 
@@ -202,7 +203,7 @@ def test_the_element_follows_its_attributes(service: Service, browser: Any) -> N
     page.goto(f"http://127.0.0.1:{service.port}/vue.html")
     page.evaluate("window.element = document.querySelector('face-liveness')")
     page.evaluate("element.setAttribute('url', 'nonsense://')")
-    until(lambda: page.evaluate("recorded.error"))
+    wait_for(lambda: page.evaluate("recorded.error"))
     assert page.evaluate("recorded.error") == "state"
     assert page.locator(".lp-renderer[data-hint=failed]").inner_text().startswith("Something went")
     assert page.evaluate("counts().slice(2)") == [0, 0]
@@ -228,12 +229,12 @@ def test_the_element_keeps_earlier_properties(service: Service, browser: Any) ->
         document.body.append(element);
         await import("/element.js");
     }""")
-    until(lambda: page.evaluate(CONNECTS) == [["early", "operator"]])
+    wait_for(lambda: page.evaluate(CONNECTS) == [["early", "operator"]])
     page.evaluate("""() => {
         Object.assign(element, {startToken: undefined, options: {startToken: () => "option"}});
         element.restart();
     }""")
-    until(lambda: page.evaluate(CONNECTS) == [["early", "operator"], ["option", "selfie"]])
+    wait_for(lambda: page.evaluate(CONNECTS) == [["early", "operator"], ["option", "selfie"]])
 
 
 def test_a_late_camera_does_not_disturb_the_next_check(service: Service, browser: Any) -> None:
@@ -241,11 +242,11 @@ def test_a_late_camera_does_not_disturb_the_next_check(service: Service, browser
     page = browser.new_page()
     page.add_init_script(SPY + "window.gate = new Promise((open) => { window.openGate = open; });")
     page.goto(f"http://127.0.0.1:{service.port}/vue.html")
-    until(lambda: page.evaluate("recorded.hints.includes('camera')"))
+    wait_for(lambda: page.evaluate("recorded.hints.includes('camera')"))
     page.evaluate("gate = undefined; document.querySelector('face-liveness').restart()")
     wait_for_hint(page)
     page.evaluate("openGate()")
-    until(lambda: page.evaluate("counts().slice(1)") == [2, 1, 1])
+    wait_for(lambda: page.evaluate("counts().slice(1)") == [2, 1, 1])
     drawn = "document.querySelector('face-liveness').shadowRoot.querySelector('.lp-renderer')"
     width = f"getComputedStyle({drawn}).getPropertyValue('--lp-oval-width')"
     assert page.evaluate(width).endswith("px")
@@ -253,7 +254,7 @@ def test_a_late_camera_does_not_disturb_the_next_check(service: Service, browser
 
 def wait_for_hint(page: Any) -> None:
     """Wait until the service has judged frames."""
-    until(lambda: page.evaluate("recorded.hints.includes('checking') || recorded.error"))
+    wait_for(lambda: page.evaluate("recorded.hints.includes('checking') || recorded.error"))
 
 
 def test_the_library_is_small() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from shared.codes import Code
-from tests.support.browser import OUTSIDE, Kiosk, serious, until
+from tests.support.browser import OUTSIDE, Kiosk, serious
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg
 from tests.support.service import Service
 from tests.support.stage import Stage, token_with
+from tests.support.waiting import wait_for
 
 SIZES = {
     "phone": (390, 844),
@@ -133,7 +134,7 @@ def test_the_oval_is_green_only_around_a_face(
     assert centres[0] == pytest.approx(centres[1], abs=2)
     kiosk.page.evaluate("document.querySelector('.lp-bubble').style.paddingBlock = '8vh'")
     sent = kiosk.page.evaluate("window.frames_sent.length")
-    until(lambda: kiosk.page.evaluate("window.frames_sent.length") > sent + 3)
+    wait_for(lambda: kiosk.page.evaluate("window.frames_sent.length") > sent + 3)
     shapes = [wide / high for wide, high in kiosk.page.evaluate("window.frames_sent")]
     assert max(shapes) / min(shapes) == pytest.approx(1, abs=0.02), (
         "a longer text does not change the image"
@@ -196,9 +197,11 @@ def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
     kiosk.start()
     kiosk.wait_hint("checking")
     kiosk.page.select_option("#language", "es")
-    until(lambda: kiosk.page.locator(".lp-words").all_inner_texts() == ["No se mueva, comprobando"])
+    wait_for(
+        lambda: kiosk.page.locator(".lp-words").all_inner_texts() == ["No se mueva, comprobando"]
+    )
     kiosk.page.reload()
-    until(lambda: kiosk.page.inner_text("#begin") == "Empezar")
+    wait_for(lambda: kiosk.page.inner_text("#begin") == "Empezar")
     kiosk.page.close()
 
 
@@ -320,7 +323,7 @@ def test_the_last_screen_changes_its_language_too(browser: Any, service: Service
     stage.decide(Code.LOW_LIVENESS, Code.TOO_MANY_REFUSALS)
     kiosk.wait_end("failed")
     kiosk.page.select_option("#language", "de")
-    until(lambda: kiosk.page.inner_text("#again") == "Noch einmal")
+    wait_for(lambda: kiosk.page.inner_text("#again") == "Noch einmal")
     assert kiosk.page.inner_text("#outcome") == "Wir konnten Sie nicht bestätigen"
     assert kiosk.page.inner_text("#help").startswith("Spiegelnde Brille abnehmen.")
     assert kiosk.fits()

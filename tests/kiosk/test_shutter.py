@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.frame.estimation import Face, Image
-from tests.support.browser import Kiosk, browsing, until
+from tests.support.browser import Kiosk, browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import FilmedBackend, filmed_jpeg, filming
 from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 LATE, LIVE = 1, 30
 
@@ -54,7 +55,9 @@ def test_images_shrink_while_answers_are_slow(tmp_path: Path) -> None:
         kiosk = Kiosk(browser, service, size=(540, 960))
         kiosk.page.evaluate(RECORD)
         kiosk.start()
-        until(lambda: kiosk.page.evaluate("window.sent.some(({width}) => width < sent[0].width)"))
+        wait_for(
+            lambda: kiosk.page.evaluate("window.sent.some(({width}) => width < sent[0].width)")
+        )
         first, *_, last = kiosk.page.evaluate("window.sent")
         assert last["bytes"] < 0.6 * first["bytes"]
 
@@ -75,7 +78,7 @@ def test_no_image_is_sent_twice(service: Service, tmp_path: Path) -> None:
     with browsing(camera) as browser:
         kiosk = Kiosk(browser, service, size=(540, 960))
         kiosk.start()
-        until(lambda: received() == 1)
+        wait_for(lambda: received() == 1)
         kiosk.page.wait_for_timeout(2000)
         assert received() == 1
         camera.show(filmed_jpeg(1, LIVE))

@@ -10,10 +10,11 @@ import httpx
 import pytest
 
 from shared.codes import Code
-from tests.support.browser import Kiosk, page_errors_of, serious, shoot, until
+from tests.support.browser import Kiosk, page_errors_of, serious, shoot
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 COUNT_FETCHES = """
     window.asked = 0;
@@ -43,23 +44,23 @@ def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: F
     page.goto(f"http://127.0.0.1:{service.port}/status")
     kiosk.start()
     page.wait_for_selector("text=32 Liveness too low")
-    until(lambda: "open: 1" in page.inner_text("#sessions .legend"))
-    until(lambda: max(points(page, "frames"), default=0) > 0)
+    wait_for(lambda: "open: 1" in page.inner_text("#sessions .legend"))
+    wait_for(lambda: max(points(page, "frames"), default=0) > 0)
     assert page.locator("#workers tr").count() == 2
     assert page.inner_text("#aggregator") == "up"
     stamps.show(filmed_jpeg(1, 30))
     kiosk.wait_end("done")
-    until(lambda: page.inner_text("#accepted") == "1")
+    wait_for(lambda: page.inner_text("#accepted") == "1")
     assert (page.inner_text("#refused"), page.inner_text("#left")) == ("0", "0")
-    until(lambda: page.locator("#recent tr").count() == 1)
+    wait_for(lambda: page.locator("#recent tr").count() == 1)
     assert page.locator("#recent td").all_inner_texts()[1] == "accepted"
-    until(lambda: "%" in page.inner_text("#workers tr:first-child"))
+    wait_for(lambda: "%" in page.inner_text("#workers tr:first-child"))
     assert int(page.inner_text("#received")) >= int(page.inner_text("#judged")) > 0
     assert page.locator("#frames text").count() == 8, "three values and five minutes"
     fits = "[document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
     assert page.evaluate(fits) == [1080, 1920]
-    until(lambda: "without verdict: 0" in page.inner_text("#sessions .legend"))
-    until(lambda: "received: 0 /s" in page.inner_text("#frames .legend"))
+    wait_for(lambda: "without verdict: 0" in page.inner_text("#sessions .legend"))
+    wait_for(lambda: "received: 0 /s" in page.inner_text("#frames .legend"))
     shoot(page, "status")
     assert serious(page) == []
     assert faults == []
@@ -69,7 +70,7 @@ def test_an_unresponsive_service_is_reported(service: Service, browser: Any) -> 
     """Old numbers must not pass for new ones: the error is shown, and disappears afterwards."""
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{service.port}/status")
-    until(lambda: page.inner_text("#uptime") != "-")
+    wait_for(lambda: page.inner_text("#uptime") != "-")
     page.route("**/statistics", lambda route: route.fulfill(status=500))
     page.wait_for_selector("text=No statistics: the service answered 500")
     page.unroute("**/statistics")
@@ -83,7 +84,7 @@ def test_requests_do_not_overtake_each_other(service: Service, browser: Any) -> 
     page.add_init_script(COUNT_FETCHES)
     page.clock.install()
     page.goto(f"http://127.0.0.1:{service.port}/status")
-    until(lambda: page.evaluate("asked") == 1)
+    wait_for(lambda: page.evaluate("asked") == 1)
     page.clock.run_for(4500)  # the page gives up after 5 s
     assert page.evaluate("asked") == 1
 

@@ -11,10 +11,11 @@ import jwt
 import pytest
 
 from gateway.web.static_files import installed
-from tests.support.browser import page_errors_of, until
+from tests.support.browser import page_errors_of
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg, filming
 from tests.support.service import KEY, Service
+from tests.support.waiting import wait_for
 
 PAGE = Path(__file__).with_name("wrapper")
 LIVE = 30
@@ -60,13 +61,13 @@ def statuses(page: Any, least: int) -> list[dict[str, Any]]:
         assert (ended := page.evaluate("window.outcome")) is None, ended
         return len(page.evaluate("window.seen")) >= least
 
-    until(enough)
+    wait_for(enough)
     seen: list[dict[str, Any]] = page.evaluate("window.seen")
     return seen
 
 
 def outcome(page: Any) -> dict[str, Any]:
-    until(lambda: page.evaluate("window.outcome"))
+    wait_for(lambda: page.evaluate("window.outcome"))
     found: dict[str, Any] = page.evaluate("window.outcome")
     return found
 

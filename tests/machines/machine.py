@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.ports import free_port
 from tests.support.service import KEY, ROOT, http_get
+from tests.support.waiting import SECONDS
 
 SOURCE = "/opt/lunapass/src"
 PYTHON = f"/opt/lunapass/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
@@ -29,7 +30,7 @@ LOG_FILE = "/var/log/lunapass/service.log"
 """In the folder that the units create."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from shared.codes import Code
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import ROOT, Service
+from tests.support.waiting import SECONDS
 
 SHOTS = ROOT / "build" / "kiosk"
 """Folder of the screenshots, for people to look at."""
@@ -156,6 +156,7 @@ class Kiosk:
         script: str = "",
     ) -> None:
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-US")
+        self.page.set_default_timeout(SECONDS * 1000)
         self.faults = page_errors_of(self.page)
         self.page.add_init_script(script)
         if "advice=" not in query:  # a slow machine would show it instead of the hint
@@ -180,7 +181,7 @@ class Kiosk:
 
     def wait_end(self, outcome: str) -> str:
         """Wait for the last screen; return its title and its advice."""
-        self.page.wait_for_selector("[data-screen=end]", timeout=60_000)
+        self.page.wait_for_selector("[data-screen=end]")
         shown = f"{self.page.inner_text('#outcome')}. {self.page.inner_text('#help')}"
         assert self.page.get_attribute("body", "data-outcome") == outcome, shown
         return shown
@@ -201,11 +202,3 @@ class Kiosk:
     def shoot(self, name: str) -> Path:
         """Save a screenshot."""
         return shoot(self.page, name)
-
-
-def until(condition: Any, seconds: float = 60) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true"
-        time.sleep(0.05)

@@ -16,6 +16,7 @@ from shared.wire.protocol import SUBPROTOCOL, Codec, Command
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import SECONDS
 
 
 @dataclass
@@ -57,7 +58,7 @@ def pair(settings: str = "", limits: str = "", required: int = 0) -> Iterator[Pa
         yield Pair(redis, services)
 
 
-async def answer_of(socket: ClientConnection, seconds: float = 60) -> Answer:
+async def answer_of(socket: ClientConnection, seconds: float = SECONDS) -> Answer:
     return Answer.parse(await asyncio.wait_for(socket.recv(), seconds))
 
 
@@ -112,7 +113,7 @@ class Hopper:
 
     async def show_until_result(self, pause: float) -> None:
         """Show frames until RESULT; a slow machine may lose or delay some."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(SECONDS):
             while not self.of(Command.RESULT):
                 await self.show(0)
                 await asyncio.sleep(pause)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.browser import SHOTS, until
+from tests.support.browser import SHOTS
+from tests.support.waiting import wait_for
 
 PREFERENCES = """
 user_pref("media.navigator.streams.fake", true);
@@ -91,7 +92,7 @@ def firefox(profile: Path) -> Iterator[Firefox]:
         process = subprocess.Popen([*command, "--remote-debugging-port=0"], stdout=log, stderr=log)
     try:
         address = profile / "WebDriverBiDiServer.json"
-        until(address.is_file)
+        wait_for(address.is_file)
         port = json.loads(address.read_text())["ws_port"]
         with connect(f"ws://127.0.0.1:{port}/session", max_size=None) as connection:
             yield Firefox(connection)

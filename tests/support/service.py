@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.ports import free_port
+from tests.support.waiting import SECONDS
 
 ROOT = Path(__file__).parents[2]
 UNPACED = "[LIMITS]\nframesPerSecond = 1000.0\nframeBurst = 1000\n"
@@ -69,7 +70,7 @@ class Service:
             lines = client.get(f"http://127.0.0.1:{self.port}/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
-    async def reload(self, addition: str, roles: int = 3, seconds: float = 60) -> None:
+    async def reload(self, addition: str, roles: int = 3, seconds: float = SECONDS) -> None:
         """Append to the configuration, and have every role read it."""
         config, log = self.directory / "config.toml", self.directory / "log"
         config.write_text(f"{config.read_text()}\n{addition}")

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-SECONDS = 60.0
-"""Longest wait in seconds; a busy machine may need most of it."""
+SECONDS = 150.0
+"""Longest wait in seconds; a very busy machine may need most of it."""
 
 
 def wait_for(condition: Callable[[], object], seconds: float = SECONDS) -> None:
