@@ -1,6 +1,6 @@
 """Curves of the classical measures over graded degradations, as Markdown tables.
 
-``python -m benchmarks.quality IMAGE...`` prints the tables of docs/experiments.md.
+``python -m benchmarks.quality IMAGE...``; docs/estimation.md and docs/experiments.md quote results.
 """
 
 from __future__ import annotations

@@ -37,7 +37,10 @@ Answers = dict[tuple[str, float], Answer]
 @cache
 def actor(path: Path) -> Actor:
     """Fit the mesh to a portrait."""
-    return Actor(portrait_of(np.asarray(cv2.imread(str(path)), np.uint8), OnnxBackend(models())))
+    image = cv2.imread(str(path))
+    if image is None:
+        raise SystemExit(f"{path}: not an image")
+    return Actor(portrait_of(np.asarray(image, np.uint8), OnnxBackend(models())))
 
 
 def session(paths: list[Path], number: int, ambients: list[float]) -> Answers:

@@ -144,7 +144,7 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
     with os_errors(f"{key} {folder}"):
         if not folder.is_dir():
             raise ResourceError(f"{key} {folder}: not a folder")
-        for file in _regular_files(folder):
+        for file in _files_below(folder):
             kind = CONTENT_TYPES.get(file.suffix)
             if kind is None:
                 log.info("not served, unknown suffix: %s", file)
@@ -161,13 +161,20 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
     return files
 
 
-def _regular_files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, without hidden files and links."""
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder that are not hidden.
+
+    A link is followed only to a file in the folder: Kubernetes mounts each file of a ConfigMap as a
+    link to a hidden folder beside it.
+    """
+    root = folder.resolve()
     for place, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(place) / name
-            if not name.startswith(".") and file.is_file() and not file.is_symlink():
+            target = Path(os.path.realpath(file))
+            is_hidden = name.startswith(".") or target.name.startswith(".")
+            if not is_hidden and target.is_relative_to(root) and target.is_file():
                 yield file
 
 

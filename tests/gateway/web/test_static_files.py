@@ -31,6 +31,8 @@ def folder(tmp_path: Path) -> Path:
     (page / ".secret.json").write_text("{}")
     (tmp_path / "key.json").write_text("{}")
     (page / "link.json").symlink_to(tmp_path / "key.json")
+    (page / "disguised.json").symlink_to(".secret.json")
+    (page / "loop.json").symlink_to("loop.json")
     return page
 
 
@@ -70,6 +72,8 @@ def test_a_file_has_its_type_and_the_security_headers(folder: Path, path: str, k
         "/page.js.map",
         "/.secret.json",
         "/link.json",
+        "/disguised.json",
+        "/loop.json",
         "/../key.json",
         "/texts/../../key.json",
         "/%2e%2e/key.json",
@@ -84,7 +88,7 @@ def test_a_file_has_its_type_and_the_security_headers(folder: Path, path: str, k
 def test_nothing_else_exists(folder: Path, path: str) -> None:
     """There is no listing and no path out of the folder.
 
-    Hidden, linked and unknown files are absent.
+    Absent are hidden and unknown files, and links to hidden files or out of the folder.
     """
     assert get(folder, path).status_code == HTTPStatus.NOT_FOUND
 
@@ -164,6 +168,18 @@ def test_branding_files_take_precedence(folder: Path, tmp_path: Path) -> None:
     assert files["/logo.svg"].content_type == "image/svg+xml"
     assert files["/a.woff2"].content_type == "font/woff2"
     assert files["/page.js"].body == SCRIPT
+
+
+def test_a_config_map_can_be_the_branding_folder(folder: Path, tmp_path: Path) -> None:
+    """Kubernetes mounts its files as links to links into a hidden folder."""
+    mounted = tmp_path / "mounted"
+    (mounted / "..2026_11_29").mkdir(parents=True)
+    (mounted / "..2026_11_29" / "logo.svg").write_text("<svg/>")
+    (mounted / "..data").symlink_to("..2026_11_29")
+    (mounted / "logo.svg").symlink_to("..data/logo.svg")
+    files = read(KioskSection(directory=str(folder), branding=str(mounted)))
+    assert files["/logo.svg"].body == b"<svg/>"
+    assert not [path for path in files if "data" in path or "2026" in path]
 
 
 def test_an_invalid_page_json_prevents_the_start(folder: Path) -> None:
