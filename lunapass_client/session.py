@@ -4,6 +4,7 @@ The methods are coroutines. In the synchronous client the I/O blocks instead of 
 it runs them without an event loop.
 """
 
+import contextlib
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
@@ -24,7 +25,7 @@ from lunapass_client.conversation import (
     authorization,
     require_granted,
 )
-from lunapass_client.errors import NoVerdict, Silent, client_errors
+from lunapass_client.errors import Disconnected, NoVerdict, Silent, client_errors
 from lunapass_client.protocol import SUBPROTOCOL
 from lunapass_client.standstill import Movement, Standstill
 from lunapass_client.tcp import Line, end_stalled_sends
@@ -136,7 +137,7 @@ class SessionClient(ABC):
         """
         try:
             if frame is not None:
-                await self._send(frame)
+                await self._send_or_read_on(frame)
                 self._frames.sent()
             return await self._next_frame_or_verdict(await self._receive(), on_answer)
         except BROKEN as broken:
@@ -189,7 +190,7 @@ class SessionClient(ABC):
         try:
             with client_errors():
                 end_stalled_sends(line, self._patience)
-            await self._send(self._identity.connect())
+            await self._send_or_read_on(self._identity.connect())
             self.connected = await self._receive()
             self._identity.granted(self.connected)
         except BaseException:
@@ -201,6 +202,14 @@ class SessionClient(ABC):
     async def _send(self, message: bytes | str) -> None:
         with client_errors():
             await self._write(message)
+
+    async def _send_or_read_on(self, message: bytes | str) -> None:
+        """Send a message, unless the connection has ended; then the next receptions say why.
+
+        They return what arrived before the end, such as the RESULT of a refusal, and raise then.
+        """
+        with contextlib.suppress(Disconnected):
+            await self._send(message)
 
     async def _receive(self, seconds: float | None = None) -> Answer:
         """Await the next message. Announcements of RESULT are skipped: bytes show progress."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from lunapass_client import Answer, Client, SyncClient, Verdict
+from lunapass_client import Answer, Client, Refused, SyncClient, Verdict
 from lunapass_client.conversation import RESULT_SECONDS, FrameNumbers
+from tests.support.waiting import until, wait_for
 
 Check = Callable[..., Awaitable[Verdict]]
 Script = Callable[[ServerConnection], Awaitable[None]]
@@ -107,6 +109,68 @@ async def test_a_late_answer_is_not_that_of_the_next_frame(check: Check) -> None
     async with service(broken, resumed) as url:
         verdict = await check(url, 2, [])
     assert verdict.accepted
+
+
+@pytest.fixture(params=["asynchronous", "synchronous"])
+def check_paced(request: pytest.FixtureRequest) -> Check:
+    """Check with frames that the caller paces: each waits until the service has closed."""
+
+    async def with_await(url: str, closed: threading.Event) -> Verdict:
+        async def frames() -> AsyncIterator[bytes]:
+            yield b"frame"
+            await until(closed.is_set)
+            yield b"frame"
+
+        async with Client(url) as client:
+            return await client.check(frames())
+
+    def blocking(url: str, closed: threading.Event) -> Verdict:
+        def frames() -> Iterator[bytes]:
+            yield b"frame"
+            wait_for(closed.is_set)
+            yield b"frame"
+
+        with SyncClient(url) as client:
+            return client.check(frames())
+
+    async def in_thread(url: str, closed: threading.Event) -> Verdict:
+        return await asyncio.to_thread(blocking, url, closed)
+
+    return with_await if request.param == "asynchronous" else in_thread
+
+
+async def ended_by(check_paced: Check, *messages: str) -> Verdict:
+    """Check at a service that ends its connection between two frames, after these messages."""
+    closed = threading.Event()
+
+    async def ends(line: ServerConnection) -> None:
+        await line.send(connected(0))
+        await line.recv()
+        for message in messages:
+            await line.send(message)
+        await line.close()  # returns once the client has closed, too
+        closed.set()
+
+    async with service(ends) as url:
+        return await check_paced(url, closed)
+
+
+async def test_a_refusal_is_received_although_the_next_frame_cannot_be_sent(
+    check_paced: Check,
+) -> None:
+    """RESULT without success came between two frames, and then the connection was closed."""
+    refused = reply("RESULT", {"isOk": False, "jwt": None, "errors": [32]})
+    verdict = await ended_by(check_paced, status(1, is_ok=False), refused)
+    assert verdict == Verdict(accepted=False, token=None, errors=(32,))
+
+
+async def test_an_error_is_received_although_the_next_frame_cannot_be_sent(
+    check_paced: Check,
+) -> None:
+    """The service named its reason before it closed the connection."""
+    error = reply("ERROR", {"code": "session.too-many-resumes", "message": ""})
+    with pytest.raises(Refused, match=r"session\.too-many-resumes"):
+        await ended_by(check_paced, status(1, is_ok=False), error)
 
 
 async def test_a_failed_attempt_leaves_no_connection(check: Check) -> None:
