@@ -279,8 +279,8 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
     """Create the estimator for a configuration, at the start and after each reload.
 
     FaceMatcher needs the descriptors of frames that passed, AggregateLiveness also those of frames
-    that failed only at the liveness stage. LifeSigns needs the eyelids and the scene of
-    the same frames.
+    that failed only at the liveness stage. LifeSigns counts these frames, too, so it needs their
+    eyelids and scene, and their descriptors if those that passed have one.
 
     Raises:
         ModelError: the backend lacks what the configuration needs.
@@ -288,12 +288,13 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
     require_liveness(backend, config)
     require_descriptor(backend, config)
     plugins = config.MIDDLEWARES.WS
-    counts = plugins.AggregateLiveness.isEnabled
+    describe = plugins.AggregateLiveness.isEnabled or plugins.FaceMatcher.isEnabled
+    counts = plugins.AggregateLiveness.isEnabled or plugins.LifeSigns.isEnabled
     return Estimator(
         with_checks(backend, config.CHECKS),
         Rules.of(config),
-        describe=counts or plugins.FaceMatcher.isEnabled,
-        describe_refused=counts,
+        describe=describe,
+        describe_refused=describe and counts,
         signs=plugins.LifeSigns.isEnabled,
         scene=plugins.LifeSigns.isEnabled and plugins.LifeSigns.args.fixedCamera,
     )

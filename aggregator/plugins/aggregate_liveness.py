@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
-from aggregator.plugins.faces import Descriptor, descriptor_of
+from aggregator.plugins.faces import CountedFace
 from aggregator.plugins.sprt import SequentialTest
 from aggregator.policy import Stated
 from shared.codes import Code
@@ -41,10 +41,9 @@ class AggregateLiveness(Plugin):
         self._thresholds = rules.thresholds
         self._scores: deque[float] = deque(maxlen=args.framesCount)
         self._test = SequentialTest() if args.earlyDecision else None
-        self._similarity = similarity
         self._interval_ms = args.minIntervalMs
         self._counted_at: float | None = None
-        self._face: Descriptor | None = None
+        self._face = CountedFace(similarity)
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
@@ -102,25 +101,13 @@ class AggregateLiveness(Plugin):
 
     def _restart_for_other_face(self, context: SessionContext, estimate: Estimate) -> None:
         """Restart the count if the face changed, and discard a best shot of another face."""
-        face = descriptor_of(estimate)
-        if not self._is_counted(face):
-            self._face = face
+        if self._face.changes_to(estimate):
             self._scores.clear()
             if self._test is not None:
                 self._test.withdraw_support()
         # Check at every frame: another plugin may have restored an earlier best shot.
-        if context.best is not None and not self._is_counted(descriptor_of(context.best)):
+        if context.best is not None and not self._face.is_of(context.best):
             context.best_seq, context.best, context.best_shot = 0, None, None
-
-    def _is_counted(self, face: Descriptor | None) -> bool:
-        """Return whether a face is the counted one.
-
-        All faces without a descriptor count as one face: their backend makes none. Such a face
-        never matches one with a descriptor, as may happen after a reload.
-        """
-        if face is None or self._face is None:
-            return face is self._face
-        return float(self._face @ face) >= self._similarity
 
     def _mean(self) -> float:
         return sum(self._scores) / len(self._scores)

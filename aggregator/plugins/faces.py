@@ -32,3 +32,35 @@ def descriptor_of(estimate: Estimate) -> Descriptor | None:
     face = np.frombuffer(estimate.descriptor, np.float32)
     norm = hypot(*face.tolist())  # NaN or infinite if an element is
     return face if abs(norm - 1) <= MAX_NORM_ERROR else None
+
+
+class CountedFace:
+    """The face whose frames count together in a session.
+
+    All faces without a descriptor count as one face: their backend makes none. Such a face never
+    matches one with a descriptor, as may happen after a reload.
+
+    Args:
+        similarity: minimum cosine similarity with the counted face to be the same person.
+    """
+
+    def __init__(self, similarity: float) -> None:
+        self._similarity = similarity
+        self._face: Descriptor | None = None
+
+    def is_of(self, estimate: Estimate) -> bool:
+        """Return whether an estimate is of the counted face."""
+        return self._matches(descriptor_of(estimate))
+
+    def changes_to(self, estimate: Estimate) -> bool:
+        """Count an estimate's face from now on; return whether it is another one than before."""
+        face = descriptor_of(estimate)
+        if self._matches(face):
+            return False
+        self._face = face
+        return True
+
+    def _matches(self, face: Descriptor | None) -> bool:
+        if face is None or self._face is None:
+            return face is self._face
+        return float(self._face @ face) >= self._similarity

@@ -13,6 +13,7 @@ from typing import Any, Self
 from aggregator.plugins.action_run import ActionRun
 from aggregator.plugins.actions import Action
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
+from aggregator.plugins.faces import CountedFace
 from aggregator.plugins.signs import Signs, SignsWindow
 from aggregator.plugins.virtual_camera import DATA as VIRTUAL_CAMERA
 from aggregator.policy import Stated
@@ -54,6 +55,7 @@ class LifeSigns(Plugin):
 
     Args:
         acting: angles and times of the action.
+        similarity: minimum cosine similarity with the face that shows the signs.
         asks: request actions; False if ActiveLiveness does so in every session.
     """
 
@@ -61,32 +63,47 @@ class LifeSigns(Plugin):
     gathers = True
 
     def __init__(
-        self, args: LifeSignsArgs, acting: ActiveLivenessArgs, rules: Rules, *, asks: bool
+        self,
+        args: LifeSignsArgs,
+        acting: ActiveLivenessArgs,
+        rules: Rules,
+        similarity: float,
+        *,
+        asks: bool,
     ) -> None:
         self._args = args
+        self._rules = rules
         self._asks = asks
-        self._window = SignsWindow(args.windowSeconds, args.framesCount, rules)
+        self._face = CountedFace(similarity)
+        self._window = self._new_window()
         self._run = ActionRun(acting, self._draw)
         self._blink = True
         self._reused = False
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """Read the action's angles and times from the arguments of ActiveLiveness."""
-        active, rules = config.MIDDLEWARES.WS.ActiveLiveness, Rules.of(config)
-        return lambda: cls(args, active.args, rules, asks=not active.isEnabled)
+        """Read the action's angles and times, and the similarity of FaceMatcher."""
+        plugins, rules = config.MIDDLEWARES.WS, Rules.of(config)
+        acting, similarity = plugins.ActiveLiveness, plugins.FaceMatcher.args.similarity
+        return lambda: cls(args, acting.args, rules, similarity, asks=not acting.isEnabled)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
-        """State every argument, those of ActiveLiveness for actions, and the limit of moire."""
-        acting = numbers_of(config.MIDDLEWARES.WS.ActiveLiveness.args)
+        """State every argument, those of other plugins that it uses, and the limit of moire."""
+        plugins = config.MIDDLEWARES.WS
+        acting = numbers_of(plugins.ActiveLiveness.args)
         for name in ("interactionsCount", "cooldownFramesCount"):  # which LifeSigns does not use
             del acting[name]
-        return {**numbers_of(args), **acting, "moire": config.CHECKS.moire}
+        return {
+            **numbers_of(args),
+            **acting,
+            "moire": config.CHECKS.moire,
+            "similarity": plugins.FaceMatcher.args.similarity,
+        }
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Collect signs until they decide; then accept, refuse, or watch the action."""
-        if context.acted:
+        if context.acted and self._asks:
             return
         if self._run.has_started:
             self._run.watch(context, frame)
@@ -99,6 +116,8 @@ class LifeSigns(Plugin):
 
     def _gather(self, context: SessionContext, frame: FrameJudgement) -> None:
         if _counts(frame):
+            if self._face.changes_to(frame.estimate):
+                self._window = self._new_window()  # no one can show the signs for another person
             self._window.add(context.now, frame.estimate)
         signs = self._window.signs()
         doubts = self._doubts(context, signs)
@@ -108,6 +127,9 @@ class LifeSigns(Plugin):
         elif frame.ok and self._asks:
             self._answer(context, frame, decision, doubts)
         context.data[DATA] = _summary(signs, doubts, decision)
+
+    def _new_window(self) -> SignsWindow:
+        return SignsWindow(self._args.windowSeconds, self._args.framesCount, self._rules)
 
     def _answer(
         self,

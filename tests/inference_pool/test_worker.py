@@ -18,7 +18,7 @@ from shared.config.generation import Generation, with_transport_keys
 from shared.config.parts import Part
 from shared.config.service import Config
 from shared.errors import ModelError
-from shared.frame.estimation import Capabilities, Profile
+from shared.frame.estimation import Capabilities, Liveness, Profile
 from shared.process.clock import Clock
 from shared.wire.messages import Open
 from tests.inference_pool.recording import RecordingBackend
@@ -64,6 +64,26 @@ def test_after_the_actions_weak_models_may_decide() -> None:
     judged.context.acted = True
     assert show(judged, 2, acting).accepted
     assert judged.context.best_seq == 1
+
+
+@pytest.mark.parametrize(
+    ("plugins", "described"),
+    [
+        (["FaceMatcher"], False),
+        (["LifeSigns"], False),
+        (["LifeSigns", "FaceMatcher"], True),
+        (["AggregateLiveness"], True),
+    ],
+)
+def test_refused_frames_have_a_descriptor_where_they_count(
+    plugins: list[str], described: bool
+) -> None:
+    """LifeSigns counts them, so it must know their face if it knows that of the others."""
+    backend = RecordingBackend(liveness_answer=Liveness(0.1, 0.9))
+    estimator = make_estimator(backend, plugin_config(dict.fromkeys(plugins)))
+    estimate = estimator.estimate(FRAME, Profile.PASSIVE)
+    assert not estimate.ok
+    assert (estimate.descriptor is not None) is described
 
 
 class FixedPart:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aggregator.plugins.registry import Registry
@@ -251,6 +252,46 @@ def test_with_active_liveness_it_only_refuses() -> None:
     """ActiveLiveness prompts everyone, so no session waits for signs."""
     _, outcomes = judge(person, ActiveLiveness={"interactionsCount": 1}, frames=1)
     assert outcomes[0].profile is Profile.ACTIVE
+
+
+def test_with_active_liveness_frames_after_the_actions_count() -> None:
+    """A low joint score refuses the session, even if its first frame passed."""
+
+    def doubtful(number: int, chance: random.Random) -> Estimate:
+        return person(number, chance, liveness=Liveness(0.01, 1.0), errors=(Code.LOW_LIVENESS,))
+
+    config = plugin_config({"LifeSigns": {}, "ActiveLiveness": {"interactionsCount": 1}})
+    opened = Open("", SESSION, 1000.0, 7, bytes(32))
+    session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS)
+    session.context.acted = True
+    chance = random.Random(7)
+    for seq in range(1, 15):
+        frame = doubtful(seq, chance)
+        outcome = session.fold(seq, 1000.0 + seq / 5, frame, None, replay=False, shot=None)
+        assert isinstance(outcome, Outcome)
+        if outcome.final:
+            break
+    assert signs_of(session)["decision"] == "refused"
+    assert (outcome.final, outcome.accepted, seq) == (True, False, 11)
+
+
+@pytest.mark.parametrize("stranger_first", [False, True])
+def test_another_face_cannot_show_the_signs(stranger_first: bool) -> None:
+    """A still photograph takes turns with a person whose frames fail only at the liveness check."""
+    photograph, stranger = (np.eye(512, dtype=np.float32)[index].tobytes() for index in (0, 1))
+
+    def either(number: int, chance: random.Random) -> Estimate:
+        if (number // 4) % 2 == stranger_first:
+            return person(number, chance, eyes=0, pose=0, descriptor=photograph)
+        poor = Liveness(0.3, 1.0)
+        return person(
+            number, chance, descriptor=stranger, liveness=poor, errors=(Code.LOW_LIVENESS,)
+        )
+
+    session, outcomes = judge(either, frames=60, FaceMatcher={})
+    assert not any(outcome.accepted for outcome in outcomes)
+    assert signs_of(session)["decision"] == "checking"
+    assert signs_of(session)["frames"] <= 4
 
 
 def test_a_frame_of_another_session_asks_for_a_turn() -> None:
