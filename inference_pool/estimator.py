@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 
 from inference_pool.digest import pixel_digest
 from inference_pool.eyelids import eyelids_of
@@ -192,7 +193,10 @@ class Estimator:
         frame.estimate.ags = self._backend.ags(frame.image, frame.face, frame.estimate)
 
     def _liveness(self, frame: _Frame) -> None:
-        frame.estimate.liveness = self._backend.liveness(frame.image, frame.face)
+        measured = self._backend.liveness(frame.image, frame.face)
+        if not isfinite(measured.score):  # no comparison refuses NaN, and no message can hold it
+            raise EstimationError("the liveness score is not a finite number")
+        frame.estimate.liveness = measured
 
     def _descriptor(self, frame: _Frame) -> None:
         """Add the descriptor; fail a frame for which it cannot be computed."""

@@ -297,3 +297,10 @@ def test_a_refused_frame_that_cannot_be_described_keeps_its_codes() -> None:
     poor = RecordingBackend(liveness_answer=Liveness(0.1, 0.9), failing="descriptor")
     judged = estimate(poor, describe=True, describe_refused=True)
     assert (judged.errors, judged.descriptor) == ((Code.LOW_LIVENESS,), None)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_no_finite_number_fails_liveness(score: float) -> None:
+    """It passes every comparison, so a backend of one's own could pass it on."""
+    judged = estimate(RecordingBackend(liveness_answer=Liveness(score, 0.9)))
+    assert (judged.errors, judged.liveness) == ((Code.LIVENESS_FAILED,), None)
