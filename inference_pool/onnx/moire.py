@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.frame.estimation import Box, Image
+from shared.frame.estimation import MOIRE_SIDE, Box, Image
 
-SIZE = 192
-"""Side of the measured area in frame pixels. It is not scaled: that moves and creates peaks."""
 MIN_FREQUENCY = 0.06
 """Lowest measured frequency in periods per pixel; lower ones are the face itself."""
 AXIS = 2
@@ -24,11 +22,11 @@ Floats = NDArray[np.float64]
 
 def _rings() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Indices of each frequency's values in the half spectrum, padded with -1, and their counts."""
-    rows, columns = np.mgrid[:SIZE, : SIZE // 2 + 1]
-    rows = np.where(rows > SIZE // 2, rows - SIZE, rows)
+    rows, columns = np.mgrid[:MOIRE_SIDE, : MOIRE_SIDE // 2 + 1]
+    rows = np.where(rows > MOIRE_SIDE // 2, rows - MOIRE_SIDE, rows)
     radius = np.hypot(rows, columns).astype(np.intp)
     off_axis = (np.abs(columns) > AXIS) & (np.abs(rows) > AXIS)
-    radii = range(int(MIN_FREQUENCY * SIZE), SIZE // 2 - 1)
+    radii = range(int(MIN_FREQUENCY * MOIRE_SIDE), MOIRE_SIDE // 2 - 1)
     rings = [np.flatnonzero((radius == one) & off_axis) for one in radii]
     counts = np.array([len(ring) for ring in rings])
     table = np.full((len(rings), counts.max()), -1)
@@ -41,7 +39,9 @@ _TABLE, _COUNTS = _rings()
 _PADDING = _TABLE < 0
 _LAST = np.arange(len(_COUNTS)), _COUNTS - 1
 _MIDDLE = np.arange(len(_COUNTS)), _COUNTS // 2
-_WINDOW: NDArray[np.float32] = np.outer(np.hanning(SIZE), np.hanning(SIZE)).astype(np.float32)
+_WINDOW: NDArray[np.float32] = np.outer(np.hanning(MOIRE_SIDE), np.hanning(MOIRE_SIDE)).astype(
+    np.float32
+)
 
 
 def peak(image: Image, box: Box) -> float:
@@ -50,12 +50,12 @@ def peak(image: Image, box: Box) -> float:
     Returns:
         The greatest deviation of the log spectrum from the median of all values of the same
         frequency, in robust standard deviations; faces have 2 to 4.6. 0 if the middle of the face
-        is smaller than ``SIZE`` pixels within the frame.
+        is smaller than ``MOIRE_SIDE`` pixels within the frame.
     """
-    left = box.x + (box.width - SIZE) // 2
-    top = box.y + (box.height - SIZE) // 2
-    area = image[max(0, top) : top + SIZE, max(0, left) : left + SIZE]
-    if min(box.width, box.height) < SIZE or area.shape[:2] != (SIZE, SIZE):
+    left = box.x + (box.width - MOIRE_SIDE) // 2
+    top = box.y + (box.height - MOIRE_SIDE) // 2
+    area = image[max(0, top) : top + MOIRE_SIDE, max(0, left) : left + MOIRE_SIDE]
+    if min(box.width, box.height) < MOIRE_SIDE or area.shape[:2] != (MOIRE_SIDE, MOIRE_SIDE):
         return 0.0
     luma = np.asarray(cv2.cvtColor(area, cv2.COLOR_BGR2GRAY), np.float32)
     detail = (luma - cv2.GaussianBlur(luma, (0, 0), DETAIL_SIGMA)) * _WINDOW

@@ -255,6 +255,7 @@ RULES: tuple[Rule, ...] = (
     plugins.addresses,
     _held_bytes,
     thresholds.frame_sizes,
+    thresholds.moire,
     thresholds.region,
     _workers,
     _onnx_only,

@@ -160,13 +160,13 @@ def life_signs(config: Config) -> Iterator[Finding]:
             "is on together with ActiveLiveness, which asks everyone for actions: then LifeSigns "
             "can only refuse; turn one of them off",
         )
-    if 0 < config.LIVENESS.maxAttempts < args.framesCount:
-        yield error(
-            place,
-            f"args.framesCount is {args.framesCount}, more than [LIVENESS] maxAttempts "
-            f"({config.LIVENESS.maxAttempts}) allows, so that no session can pass; lower it or "
-            "raise that",
-        )
+    for key in ("maxAttempts", "maxLivenessAttempts"):
+        if 0 < (limit := getattr(config.LIVENESS, key)) < args.framesCount:
+            yield error(
+                place,
+                f"args.framesCount is {args.framesCount}, more than [LIVENESS] {key} ({limit}) "
+                "allows, so that no session can pass; lower it or raise that",
+            )
 
 
 def addresses(config: Config) -> Iterator[Finding]:

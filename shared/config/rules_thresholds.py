@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from shared.config.findings import Finding, error
 from shared.config.service import Config
+from shared.frame.estimation import MOIRE_SIDE
 
 
 def frame_sizes(config: Config) -> Iterator[Finding]:
@@ -37,6 +38,25 @@ def frame_sizes(config: Config) -> Iterator[Finding]:
             f"is {limits.framePixels}; allowed: at least the {checks.frameWidth} x "
             f"{checks.frameHeight} that [CHECKS] requires; raise it",
         )
+
+
+def moire(config: Config) -> Iterator[Finding]:
+    """Require that moire is measured in every face that may pass, if it is checked."""
+    thresholds, backend = config.LIVENESS.THRESHOLDS, config.WORKERS.backend
+    if config.CHECKS.moire == 0:
+        return
+    if backend == "lunasdk":
+        yield error(
+            "[CHECKS] moire",
+            "is set, but the backend 'lunasdk' does not measure moire; remove it",
+        )
+    for key in ("faceWidth", "faceHeight"):
+        if (minimum := getattr(thresholds, key)) < MOIRE_SIDE:
+            yield error(
+                f"[LIVENESS.THRESHOLDS] {key}",
+                f"is {minimum}, but [CHECKS] moire is set, which cannot be measured in faces below "
+                f"{MOIRE_SIDE} pixels; raise it, or remove moire",
+            )
 
 
 def region(config: Config) -> Iterator[Finding]:

@@ -36,7 +36,8 @@ class ChecksSection(Section):
     """Degrees added to the pitch; negative for a camera that looks up at the person."""
     moire: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Maximum peak in the face's spectrum; a higher one counts as a screen (code 32). 0 turns the
-    check off; try 5 first, see docs/estimation.md. Backends ``onnx`` and ``oip`` only."""
+    check off; try 5 first, see docs/estimation.md. Backends ``onnx`` and ``oip`` only, and
+    faceWidth and faceHeight of at least 192."""
 
 
 class WorkersSection(Section):

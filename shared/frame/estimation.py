@@ -124,6 +124,11 @@ class Mouth:
 Glasses = Literal["no_glasses", "eyeglasses", "sunglasses"]
 
 
+MOIRE_SIDE = 192
+"""Side in pixels of the middle of a face in which moire is measured. It is not scaled: that moves
+and creates peaks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Liveness:
     """Passive liveness of a face.
@@ -131,7 +136,8 @@ class Liveness:
     Attributes:
         score: score of a live face, 0..1, high is good.
         quality_score: suitability of the frame for liveness, 0..1, high is good.
-        moire: height of the highest peak in the face's spectrum, low is good; 0 if not measured.
+        moire: height of the highest peak in the face's spectrum, low is good; 0 if not measured,
+            as in a face of less than ``MOIRE_SIDE``.
     """
 
     score: Unit

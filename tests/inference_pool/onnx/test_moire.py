@@ -7,8 +7,8 @@ from benchmarks.degradations import jpeg, noise
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.moire import SIZE, peak
-from shared.frame.estimation import Box, Image
+from inference_pool.onnx.moire import peak
+from shared.frame.estimation import MOIRE_SIDE, Box, Image
 
 SUSPECT = 5.0
 
@@ -38,9 +38,9 @@ def test_a_lattice_has_a_high_value(portrait: Image, face: DetectedFace, period:
 
 def test_too_few_pixels_are_not_judged(portrait: Image) -> None:
     """A small face, or one that is cut off, has no measurement."""
-    assert peak(portrait, Box(100, 100, SIZE - 1, SIZE - 1)) == 0
-    assert peak(portrait, Box(-120, 100, SIZE, SIZE)) == 0
-    assert peak(np.zeros((480, 640, 3), np.uint8), Box(100, 100, SIZE, SIZE)) < SUSPECT
+    assert peak(portrait, Box(100, 100, MOIRE_SIDE - 1, MOIRE_SIDE - 1)) == 0
+    assert peak(portrait, Box(-120, 100, MOIRE_SIDE, MOIRE_SIDE)) == 0
+    assert peak(np.zeros((480, 640, 3), np.uint8), Box(100, 100, MOIRE_SIDE, MOIRE_SIDE)) < SUSPECT
 
 
 def test_moire_is_measured_only_on_request(

@@ -194,6 +194,31 @@ def test_an_empty_password_is_an_error():
 
 
 @pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"LIVENESS.THRESHOLDS.faceWidth": 191}, r"\[LIVENESS\.THRESHOLDS\] faceWidth is 191"),
+        ({"LIVENESS.THRESHOLDS.faceHeight": 150}, r"\[LIVENESS\.THRESHOLDS\] faceHeight is 150"),
+        ({"WORKERS.backend": "lunasdk"}, r"\[CHECKS\] moire is set, but the backend"),
+    ],
+)
+def test_moire_must_be_measured_in_every_face_that_may_pass(values, key):
+    """Otherwise a smaller face, or another backend, would pass the check unmeasured."""
+    with pytest.raises(ConfigError, match=key):
+        check(config({**values, "CHECKS.moire": 5.0}))
+    assert check(config(values)) == []
+    assert check(config({"CHECKS.moire": 5.0, "LIVENESS.THRESHOLDS.faceWidth": 192})) == []
+
+
+@pytest.mark.parametrize("key", ["maxAttempts", "maxLivenessAttempts"])
+def test_life_signs_must_get_its_frames(key):
+    """With fewer attempts than it needs frames, no session could pass."""
+    values = {f"{WS}.LifeSigns.isEnabled": 1, f"{WS}.FaceMatcher.isEnabled": 1}
+    with pytest.raises(ConfigError, match=rf"framesCount is 8, more than .* {key} \(7\)"):
+        check(config({**values, f"LIVENESS.{key}": 7}))
+    assert check(config({**values, f"LIVENESS.{key}": 8})) == []
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {f"{WS}.AggregateLiveness.isEnabled": 1, "LIVENESS.maxAttempts": 3},
