@@ -28,6 +28,9 @@ from shared.wire.messages import Open
 
 log = logging.getLogger(__name__)
 
+MAX_CODE = 65_535
+"""Highest code of a plugin; the messages of statistics hold no negative ones."""
+
 Answer = bytes | None
 Chain = Generator[Question, Answer, None]
 Best = tuple[int, Estimate | None, BestShot | None]
@@ -249,16 +252,16 @@ class JudgedSession:
         judged.ended = judged.ended or ended  # a plugin may not continue the session
 
     def _drop_invalid_json(self, judged: FrameJudgement | None = None) -> bool:
-        """Drop data and codes of plugins that are not JSON; return False if there were any."""
+        """Drop plugins' data that is not JSON and invalid codes; return False if there were any."""
         codes = judged.errors if judged is not None else []
         data, valid = self.context.data, json_only(self.context.data)
-        numbers = [code for code in codes if isinstance(code, int)]
-        if valid is data and len(numbers) == len(codes):
+        allowed = [code for code in codes if isinstance(code, int) and 0 < code <= MAX_CODE]
+        if valid is data and len(allowed) == len(codes):
             return True
         names = set(data) - set(valid) if isinstance(data, dict) else set()
         fields = {"entries": sorted(map(repr, names)), "session": self.opened.session}
         log.error("a plugin returned invalid data or codes", extra={"fields": fields})
-        self.context.data, codes[:] = valid, numbers
+        self.context.data, codes[:] = valid, allowed
         return False
 
     def _log_failure(self, plugin: Plugin, seq: int) -> None:

@@ -181,7 +181,7 @@ class JudgedSessions:
             if pending.peer is not None:
                 self._answer(pending.peer, entry, outcome)
             for code in outcome.errors:
-                self._accounts.codes[code] += 1
+                self._accounts.count_code(code)
             if pending.estimate.liveness is not None:
                 self._accounts.scores.observe(pending.estimate.liveness.score)
             self._judge_step.observe(self._monotonic() - pending.started)

@@ -22,6 +22,8 @@ BOUNDS = [SHORTEST * 2 ** (n / STEPS_PER_OCTAVE) for n in range(OCTAVES * STEPS_
 SCORE_BOUNDS = [n / 20 for n in range(1, 21)]
 """Upper bounds of the buckets of liveness scores."""
 SEND_SECONDS = 1.0
+MAX_CODES = 256
+"""Distinct codes that are counted, as many as a message can hold."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 Packed = tuple[tuple[int, int], ...]
@@ -169,6 +171,14 @@ class Accounts:
     def observe(self, step: str, seconds: float) -> None:
         """Count one duration of a step."""
         self.step(step).observe(seconds)
+
+    def count_code(self, code: int) -> None:
+        """Count a frame that got a code.
+
+        Plugins may make any number of codes; only the first ``MAX_CODES`` distinct ones count.
+        """
+        if code in self.codes or len(self.codes) < MAX_CODES:
+            self.codes[code] += 1
 
     def fold(self) -> None:
         """Put new durations of all steps into buckets; call it regularly."""

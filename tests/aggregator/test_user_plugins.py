@@ -96,7 +96,9 @@ def test_no_plugin_can_accept_a_frame_of_another_session(state: Claim) -> None:
 
 
 @pytest.mark.parametrize("env", ["development", "production"])
-@pytest.mark.parametrize("what", ["set", "nan", "bytes", "key", "inner key", "nothing", "code"])
+@pytest.mark.parametrize(
+    "what", ["set", "nan", "bytes", "key", "inner key", "nothing", "code", "-1"]
+)
 async def test_a_plugin_with_data_that_is_no_json_fails_its_session(
     tmp_path: Path, what: str, env: str
 ) -> None:

@@ -143,6 +143,8 @@ class Reporting(Plugin):
             self._report(context)
             if self.args.what == "code":
                 frame.refuse([1])  # type: ignore[arg-type]
+            if self.args.what == "-1":
+                frame.refuse(-1)
 
     def on_close(self, context: SessionContext, *, accepted: bool) -> None:
         if self.args.at == "close":

@@ -118,3 +118,14 @@ def test_merged_adds_up() -> None:
 def test_this_process_uses_memory() -> None:
     """The unit is bytes, not pages."""
     assert resident_bytes() > 1_000_000
+
+
+def test_an_account_with_many_codes_can_be_sent() -> None:
+    """A plugin may make any number of codes; the message holds a limited number."""
+    accounts = Accounts("aggregator")
+    for code in [*range(1, 1000), 1]:
+        accounts.count_code(code)
+    sent = decode(encode(accounts.message()))
+    assert isinstance(sent, Account)
+    assert dict(sent.codes)[1] == 2
+    assert len(sent.codes) == 256
