@@ -49,6 +49,7 @@ class JudgementLink:
         self._clock = clock
         self._ledger = ledger
         self._report: Callable[[Answers], None] | None = None
+        self._look_at_received = {False: False, True: False}  # by whether the frame passed
         self.renew(config)
         self._incarnation = ""
         self._last_seen = 0.0
@@ -71,11 +72,14 @@ class JudgementLink:
         return self._clock.monotonic() - self._last_seen < SILENCE_SECONDS
 
     def renew(self, config: Config) -> None:
-        """Apply a reloaded configuration: which plugins are on."""
+        """Apply a reloaded configuration: which plugins are on.
+
+        Running sessions keep their plugins, so once a plugin has looked at images, they are sent
+        until the gateway restarts.
+        """
         plugins = config.MIDDLEWARES.WS
-        self._look_at_received = {
-            passed: plugins.look_at_received(passed=passed) for passed in (False, True)
-        }
+        for passed in (False, True):
+            self._look_at_received[passed] |= plugins.look_at_received(passed=passed)
 
     def beat(self) -> None:
         """Send a heartbeat; to be called a few times a second."""

@@ -31,7 +31,7 @@ from tests.support.judge import shot
 HEADER = Header("jpeg", 640, 480)
 
 
-@pytest.mark.parametrize("renewed", [False, True])
+@pytest.mark.parametrize("reload", ["none", "turns it on", "turns it off"])
 @pytest.mark.parametrize(
     ("plugins", "passed", "sent"),
     [
@@ -46,14 +46,17 @@ HEADER = Header("jpeg", 640, 480)
     ],
 )
 async def test_the_received_bytes_are_sent_if_a_plugin_needs_them(
-    tmp_path: Path, plugins: dict[str, Any], passed: bool, sent: bool, renewed: bool
+    tmp_path: Path, plugins: dict[str, Any], passed: bool, sent: bool, reload: str
 ) -> None:
-    """The JPEG of a passed frame is always sent. A reload may change the rest."""
-    wanted = config(tmp_path, plugins)
+    """The JPEG of a passed frame is always sent. A reload may turn a plugin on.
+
+    If it turns a plugin off, running sessions still have that plugin, which needs the bytes.
+    """
+    wanted, nobody = config(tmp_path, plugins), config(tmp_path, NOBODY)
     aggregator = listening(wanted)
-    link = JudgementLink(config(tmp_path, NOBODY) if renewed else wanted, Ledger(STEPS))
-    if renewed:
-        link.renew(wanted)
+    link = JudgementLink(nobody if reload == "turns it on" else wanted, Ledger(STEPS))
+    if reload != "none":
+        link.renew(wanted if reload == "turns it on" else nobody)
     now = time.monotonic()
     frame = PendingFrame(7, b"picture", HEADER, now, now + 60)
     frame.estimate, frame.shot = encode(Estimate(640, 480)), shot(7) if passed else None
