@@ -56,8 +56,15 @@ class SessionRegistry:
             raise ProtocolError("too many sessions from this address", code="session.too-many")
 
     def _undecided_of(self, address: str) -> int:
-        """Number of sessions of an address without a verdict; the others need no judging."""
-        return sum(s.result is None and s.address == address for s in self._sessions.values())
+        """Number of sessions of an address without a verdict; the others need no judging.
+
+        A session counts for the address that opened it and for that of its client: otherwise a
+        client with two addresses could open sessions at one and continue them all at the other.
+        """
+        return sum(
+            session.result is None and address in (session.address, session.opened_at)
+            for session in self._sessions.values()
+        )
 
     def add(
         self, opened: Open, address: str, *, refused_before: Mapping[str, int] | None = None
@@ -74,6 +81,7 @@ class SessionRegistry:
             asked=now,
             refused_before=refused_before or {},
             clock=self._clock,
+            opened_at=address,
         )
         self._sessions[session.id] = session
         return session

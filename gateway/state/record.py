@@ -45,6 +45,7 @@ class SessionRecord:
         opened: the event that the aggregator gets, and gets again after its restart.
         address: rate-limit key of the client's address (IPv6: /64); after a restore empty until the
             client reconnects.
+        opened_at: the same of the address that opened it; empty if another gateway opened it.
         started: monotonic time of its opening; before this process's start if another opened it.
         profile: checks of the next frame; None until they are known.
         asked: monotonic time of the last question to the aggregator.
@@ -53,7 +54,7 @@ class SessionRecord:
         waiting: newest frame, not yet started.
         active: the frame in flight: taken to the pool, and neither judged nor discarded yet.
         prompted: session time at which the last answer was released; None before the first one, or
-            if another process released it.
+            if another process released it, or if it was not sent because it was late.
         unsent: the last judged frame and the text of its STATUS, until that may be sent.
         log: judged frames, for a replay.
         codes: number of frames judged here that had each code.
@@ -81,6 +82,7 @@ class SessionRecord:
     asked: float = 0.0
     refused_before: Mapping[str, int] = field(default_factory=dict)
     clock: Clock = SYSTEM
+    opened_at: str = ""
     known: bool = field(default=False, init=False)
     waiting: PendingFrame | None = field(default=None, init=False)
     active: PendingFrame | None = field(default=None, init=False)

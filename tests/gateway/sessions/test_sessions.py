@@ -116,12 +116,13 @@ async def test_only_running_sessions_count_for_an_address() -> None:
     begin(sessions, "192.0.2.1")
 
 
-async def test_a_session_counts_where_its_client_is() -> None:
-    """One that is resumed from another address frees its place at the first."""
+async def test_a_session_counts_where_it_was_opened_and_where_its_client_is() -> None:
+    """With a second address a client can open no more sessions than with one."""
     sessions = made(sessionsPerAddress=1)
     session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
     assert await sessions.resume(session.id, token) is session
     session.attach(Listener(), 1, "192.0.2.2")
-    begin(sessions, "192.0.2.1")
-    with pytest.raises(ProtocolError, match="too many sessions"):
-        begin(sessions, "192.0.2.2")
+    for address in ("192.0.2.1", "192.0.2.2"):
+        with pytest.raises(ProtocolError, match="too many sessions"):
+            begin(sessions, address)
+    begin(sessions, "192.0.2.3")
