@@ -197,7 +197,7 @@ class Session(SessionRecord):
         unsent, self.unsent = self.unsent, None
         if unsent is not None:
             unsent[0].answered = True
-            self.prompted = self.now
+        self.prompted = self.now if unsent is not None else None
         return unsent
 
     def drop_overdue(self, now: float) -> list[PendingFrame]:

@@ -68,6 +68,20 @@ async def test_a_frame_records_when_the_previous_answer_was_sent() -> None:
     assert judged.at - sent == pytest.approx(0.7, abs=1e-5)
 
 
+async def test_a_status_that_came_too_late_is_no_prompt() -> None:
+    """The client got DROPPED, so the time of the prompt is unknown, not that of an earlier one."""
+    cell = Cell(SettableClock())
+    session = cell.begin()
+    cell.judge(session)
+    cell.sessions.frames.accept(session, stamped_jpeg(1, 1))
+    frame, _ = session.start()
+    cell.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
+    assert session.drop_overdue(frame.deadline + 1) == [frame]
+    status = Codec.encode(Command.STATUS, {"seq": frame.seq})
+    cell.sessions.receive(Judgement(session.id, frame.seq, Profile.PASSIVE, status))
+    assert cell.judge(session).prompted is None
+
+
 async def test_random_values_are_drawn_after_connect() -> None:
     """Equal requests start sessions with different seeds, which determine the actions."""
     cell = Cell(SettableClock())
