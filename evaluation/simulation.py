@@ -103,9 +103,14 @@ def simulate(
 
     Raises:
         ResourceError: there are single images, but no presentation has several frames with a
-            liveness score.
+            liveness score; or the models are too weak to accept a session without actions.
     """
     shown = [one for one in presentations if one.frames]
+    if any(frame.needs_actions for one in shown for frame in one.frames):
+        raise ResourceError(
+            "no sessions can be simulated: with these models a session needs actions, which frames"
+            " do not show; use the reference models ('lunapass models pull')"
+        )
     variations = [found for one in shown if (found := _variation(one)) is not None]
     single = sum(len(one.frames) == 1 for one in shown)
     if single and not variations:

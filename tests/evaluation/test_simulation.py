@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +41,13 @@ def test_neighbouring_frames_stay_similar() -> None:
     (session,), (independent,) = (drawn(slow, frames=1000, block=n) for n in (BLOCK, 1))
     assert correlation(session) > 0.8
     assert abs(correlation(independent)) < 0.2
+
+
+def test_models_that_need_actions_cannot_be_simulated() -> None:
+    """All sessions would be refused, live and attack alike."""
+    weak = presentation(replace(estimate(0.9), needs_actions=True), name="live/a.jpg")
+    with pytest.raises(ResourceError, match="needs actions"):
+        simulate([weak], RULES, sessions=1, frames=20)
 
 
 def test_a_session_has_frames_of_one_presentation() -> None:
