@@ -14,7 +14,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 root="" python=python3 rollback=""
 while (($# > 0)); do
     case $1 in
-    --root) root=$(mkdir -p "$2" && cd "$2" && pwd) && shift 2 ;;
+    --root) # without "&&" after the assignment, since its failure must end the script
+        root=$(mkdir -p "${2:?--root needs a folder}" && cd "$2" && pwd)
+        shift 2
+        ;;
     --python) python=$2 && shift 2 ;;
     --rollback) rollback=1 && shift ;;
     *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;

@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from deploy.wheelhouse import SUMS, checksums
 from tests.support.service import ROOT
 
@@ -183,6 +185,26 @@ def test_two_installers_do_not_run_at_once(tmp_path: Path) -> None:
         assert "another install.sh" in other.stderr
         assert process.wait(60) == 0
     assert release(root) == "2"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--root",), "needs a folder"),
+        (("--root", ""), "needs a folder"),
+        (("--root", "FILE/below"), "cannot create"),
+    ],
+)
+def test_a_root_that_cannot_be_used_is_an_error(
+    tmp_path: Path, words: tuple[str, ...], reason: str
+) -> None:
+    """The script ends; only a loop reaches the time limit."""
+    (tmp_path / "file").touch()
+    given = [word.replace("FILE", str(tmp_path / "file")) for word in words]
+    script = ROOT / "deploy" / "install.sh"
+    done = subprocess.run([script, *given], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert reason in done.stderr
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:
