@@ -4,7 +4,7 @@ import secrets
 import time
 
 import jwt
-from verify import check_bound, verify  # verify.py of this folder
+from verify import check_bound, require_secret, verify  # verify.py of this folder
 
 AUDIENCE = "lunapass"
 START_SECONDS = 120
@@ -16,8 +16,8 @@ class Checks:
 
     def __init__(self, start_key, verdict_key):
         """Take args.key of [MIDDLEWARES.REQUEST.StartToken] and the key of [LUNA_PASS.JWT]."""
-        self._start_key = start_key
-        self._verdict_key = verdict_key
+        self._start_key = require_secret(start_key)
+        self._verdict_key = require_secret(verdict_key)
         self._started = {}  # person -> claims that the verdict must have, and until when
 
     def start(self, person, kiosk):

@@ -145,9 +145,15 @@ func (s *server) verdict(response http.ResponseWriter, request *http.Request, pe
 }
 
 func main() {
-	verdicts := &Verifier{Algorithm: "HS256", Check: sharedSecret(os.Getenv("VERDICT_KEY"))}
+	startKey, verdictKey := os.Getenv("START_KEY"), os.Getenv("VERDICT_KEY")
+	for _, secret := range []string{startKey, verdictKey} {
+		if err := requireSecret(secret); err != nil {
+			log.Fatal(err)
+		}
+	}
+	verdicts := &Verifier{Algorithm: "HS256", Check: sharedSecret(verdictKey)}
 	s := &server{
-		startKey: []byte(os.Getenv("START_KEY")),
+		startKey: []byte(startKey),
 		verdicts: verdicts,
 		logins:   map[string]string{},
 		checks:   map[string]check{},

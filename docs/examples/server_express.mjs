@@ -4,9 +4,10 @@
 
 import crypto from "node:crypto";
 import express from "express";
-import { checkBound, verify } from "./verify.mjs"; // of this folder
+import { checkBound, requireSecret, verify } from "./verify.mjs"; // of this folder
 
-const { START_KEY, VERDICT_KEY, PORT } = process.env;
+const START_KEY = requireSecret(process.env.START_KEY);
+const VERDICT_KEY = requireSecret(process.env.VERDICT_KEY);
 const AUDIENCE = "lunapass";
 const START_SECONDS = 120;
 const FINISH_SECONDS = 600;
@@ -71,4 +72,4 @@ app.post("/verdict", loggedIn, body, async (request, response) => {
   }
 });
 
-app.listen(Number(PORT), "127.0.0.1");
+app.listen(Number(process.env.PORT), "127.0.0.1");

@@ -28,9 +28,10 @@ import (
 )
 
 const (
-	issuer       = "lunapass"
-	fetchTimeout = 10 * time.Second
-	maxKeyBytes  = 1 << 20
+	issuer         = "lunapass"
+	fetchTimeout   = 10 * time.Second
+	maxKeyBytes    = 1 << 20
+	minSecretBytes = 32 // the service requires as many
 )
 
 // Claims are the claims of a token.
@@ -238,8 +239,19 @@ func decode(part string, into any) error {
 	return json.Unmarshal(data, into)
 }
 
+// requireSecret returns an error for a short or empty shared secret, which anyone can guess.
+func requireSecret(secret string) error {
+	if len(secret) < minSecretBytes {
+		return fmt.Errorf("a shared secret must have at least %d bytes", minSecretBytes)
+	}
+	return nil
+}
+
 func sharedSecret(secret string) func(string, []byte, []byte) bool {
 	return func(_ string, data, signature []byte) bool {
+		if requireSecret(secret) != nil {
+			return false
+		}
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(data)
 		return hmac.Equal(mac.Sum(nil), signature)
@@ -354,6 +366,9 @@ func run(words []string) error {
 	case isPublic && len(words) == 1:
 		verifier.Algorithm, verifier.Check = "EdDSA", publicKeys(url)
 	case !isPublic && len(words) == 2:
+		if err := requireSecret(words[1]); err != nil {
+			return err
+		}
 		verifier.Algorithm, verifier.Check = "HS256", sharedSecret(words[1])
 	default:
 		return usage

@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from "node:util";
 
 const ISSUER = "lunapass";
 const FETCH_MS = 10_000;
+const SECRET_BYTES = 32; // the service requires as many
 const HASH = { HS256: "sha256", HS384: "sha384", HS512: "sha512", RS256: "sha256", ES256: "sha256" };
 
 const BOUND = ["aud", "sub", "nonce", "kiosk"];
@@ -25,9 +26,16 @@ const isTable = (value) =>
 
 const parse = (part) => JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
 
+/** Returns a shared secret; throws for a short or missing one, which anyone can guess. */
+export function requireSecret(secret) {
+  if (Buffer.byteLength(secret ?? "") < SECRET_BYTES)
+    throw new Error(`a shared secret must have at least ${SECRET_BYTES} bytes`);
+  return secret;
+}
+
 function signatureIsGood(algorithm, key, data, signature) {
   if (algorithm.startsWith("HS")) {
-    const expected = crypto.createHmac(HASH[algorithm], key).update(data).digest();
+    const expected = crypto.createHmac(HASH[algorithm], requireSecret(key)).update(data).digest();
     return expected.length === signature.length && crypto.timingSafeEqual(expected, signature);
   }
   if (algorithm === "EdDSA") return crypto.verify(null, data, key, signature);

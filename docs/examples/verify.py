@@ -14,6 +14,7 @@ import jwt
 
 ISSUER = "lunapass"
 FETCH_SECONDS = 10
+SECRET_BYTES = 32  # the service requires as many
 SECRETS = ["HS256", "HS384", "HS512"]
 PUBLIC_KEYS = ["RS256", "ES256", "EdDSA"]
 BOUND = ("aud", "sub", "nonce", "kiosk")
@@ -22,8 +23,17 @@ POLICY = {"digest": list, "rules": list, "models": list, "plugins": dict, "limit
 seen = {}  # jti -> exp; with several processes, store this in your database
 
 
+def require_secret(secret):
+    """Return a shared secret; raise ValueError for a short or empty one, which anyone can guess."""
+    if len(secret.encode()) < SECRET_BYTES:
+        raise ValueError(f"a shared secret must have at least {SECRET_BYTES} bytes")
+    return secret
+
+
 def verify(token, key, algorithms):
     """Return the claims of a valid token; raise jwt.InvalidTokenError for any other."""
+    if not set(algorithms).isdisjoint(SECRETS):
+        require_secret(key)
     claims = jwt.decode(
         token,
         key,

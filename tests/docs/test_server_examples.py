@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 EXPRESS = ROOT / "build" / "express" / "node_modules"
 START_KEY, VERDICT_KEY = "start-" * 8, "verdict-" * 8
+KEYS = {"START_KEY": START_KEY, "VERDICT_KEY": VERDICT_KEY, "LOGIN_KEY": "login"}
 COMMANDS = {
     "flask": [sys.executable, "-m", "flask", "--app", "server_flask", "run", "--port"],
     "fastapi": [sys.executable, "-m", "uvicorn", "server_fastapi:app", "--port"],
@@ -48,10 +49,10 @@ def require_installed(framework: str) -> None:
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def server(
+def example(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of a running example."""
+) -> tuple[str, Path]:
+    """A framework, and a folder with its example."""
     require_installed(request.param)
     folder = tmp_path_factory.mktemp("server")
     for file in EXAMPLES.iterdir():
@@ -61,23 +62,37 @@ def server(
     if request.param == "go":
         build = ["go", "build", "-o", "server", "server.go", "verify.go"]
         subprocess.run(build, cwd=folder, check=True, timeout=300)
+    return request.param, folder
+
+
+@contextmanager
+def started(example: tuple[str, Path], **keys: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start an example; return its process and its address."""
+    framework, folder = example
     port = str(free_port())
-    keys = {"START_KEY": START_KEY, "VERDICT_KEY": VERDICT_KEY, "LOGIN_KEY": "login", "PORT": port}
+    variables = {**KEYS, "PORT": port, **keys}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [*COMMANDS[request.param], port],
+            [*COMMANDS[framework], port],
             cwd=folder,
-            env={**os.environ, **keys},
+            env={**os.environ, **variables},
             stdout=log,
             stderr=log,
+            text=True,
         )
-        url = f"http://127.0.0.1:{port}"
         try:
-            wait_for(lambda: answers(url), 60)
-            yield url
+            yield process, f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def server(example: tuple[str, Path]) -> Iterator[str]:
+    """The address of a running example."""
+    with started(example) as (_, url):
+        wait_for(lambda: answers(url), 60)
+        yield url
 
 
 def answers(url: str) -> bool:
@@ -143,3 +158,12 @@ def test_an_invalid_token_is_refused(server: str, token: str) -> None:
 def test_without_a_login_every_request_is_refused(server: str, path: str) -> None:
     """The person is never taken from the request."""
     assert httpx.post(f"{server}{path}?person=anna", content="{}").status_code == 401
+
+
+@pytest.mark.parametrize("keys", [{"VERDICT_KEY": ""}, {"START_KEY": "x" * 31}], ids=list)
+def test_a_short_secret_prevents_the_start(example: tuple[str, Path], keys: dict[str, str]) -> None:
+    """Anyone could sign verdicts with an empty one."""
+    with started(example, **keys) as (process, url):
+        wait_for(lambda: process.poll() is not None or answers(url), 60)
+        assert process.poll() not in (None, 0)
+        assert "32 bytes" in (example[1] / "log").read_text()

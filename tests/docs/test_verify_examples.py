@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import shutil
 import subprocess
@@ -105,6 +106,14 @@ def test_a_misspelt_command_is_refused(verify: Run, tmp_path: Path, words: tuple
     (tmp_path / "empty.json").write_text("{}")
     given = [word.replace("FILE", str(tmp_path / "empty.json")) for word in words]
     assert_refused(verify(sign(claims()), *given))
+
+
+def test_a_short_secret_is_refused(verify: Run) -> None:
+    """Anyone could guess it, and sign with it; a variable that is not set gives an empty one."""
+    data = with_header(sign(claims())).rpartition(".")[0]
+    short = "x" * 31
+    signature = encoded(hmac.digest(short.encode(), data.encode(), "sha256"))
+    assert_refused(verify(f"{data}.{signature}", short), "32 bytes")
 
 
 @pytest.mark.parametrize("place", ["with space", "ключ", "link"])
