@@ -1,5 +1,6 @@
 """Removes what the service has stored about sessions, and marks that in the audit."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from shared import video_store
 from shared.config.service import Config
 from shared.config.video import VideoConfig
 from shared.errors import ConfigError, ResourceError
+from shared.process.owner import as_owner_of
 from shared.redis_connection import connect
 from shared.session_log import FOLDER, read_opening
 from shared.signing import Signer
@@ -43,6 +45,19 @@ class Erased(NamedTuple):
     failed: dict[str, str]
 
 
+class StoreFolder(NamedTuple):
+    """A store's folder.
+
+    Attributes:
+        key: the configuration's key that names it.
+        required: it must exist, since a missing one may mean that the files are elsewhere.
+    """
+
+    key: str
+    path: Path
+    required: bool
+
+
 def require_session_id(text: str) -> None:
     """Refuse what is not a session id, since ids become paths and patterns.
 
@@ -56,12 +71,17 @@ def require_session_id(text: str) -> None:
 class Erasure:
     """The stores of one machine's configuration; folders also of plugins that are off by now.
 
+    Relative paths are relative to the current folder, which must be the service's.
+
     Args:
         config: the service's configuration, with key files read.
         video: the video worker's; None where none runs on this machine.
+        video_required: the folder of the videos must exist, also if VideoRedis is off.
     """
 
-    def __init__(self, config: Config, video: VideoConfig | None) -> None:
+    def __init__(
+        self, config: Config, video: VideoConfig | None, *, video_required: bool = False
+    ) -> None:
         self._config = config
         ws = config.MIDDLEWARES.WS
         self._logs = Path(ws.FileLogger.args.path)
@@ -70,6 +90,7 @@ class Erasure:
         self._spool = Path(ws.VideoRedis.args.spoolPath)
         self._callbacks = Path(ws.Callbacks.args.queuePath)
         self._quarantine = quarantine_folder(config)
+        self._video_required = video_required or ws.VideoRedis.isEnabled
         self._frames = _redis(ws.VideoRedis.isEnabled, ws.VideoRedis.args.connectionString)
         address = config.SESSION_STORE.connectionString
         self._sessions = _redis(bool(address), address)
@@ -82,6 +103,28 @@ class Erasure:
             "session store": self._erase_stored,
             "quarantine": self._erase_quarantine,
         }
+
+    def faults(self) -> list[str]:
+        """Return an error for each folder that may have files which this would not find."""
+        return [fault for folder in self._folders() if (fault := _fault(folder)) is not None]
+
+    def _folders(self) -> Iterator[StoreFolder]:
+        ws, runtime = self._config.MIDDLEWARES.WS, Path(self._config.TRANSPORT.runtimeDirectory)
+        yield StoreFolder(
+            "[MIDDLEWARES.WS.FileLogger] args.path", self._logs, ws.FileLogger.isEnabled
+        )
+        place = "[MIDDLEWARES.WS.VideoRedis] args.spoolPath"
+        yield StoreFolder(place, self._spool, ws.VideoRedis.isEnabled)
+        place = "[MIDDLEWARES.WS.Callbacks] args.queuePath"
+        yield StoreFolder(place, self._callbacks, ws.Callbacks.isEnabled)
+        place = "[MIDDLEWARES.WS.Audit] args.path"
+        yield StoreFolder(place, Path(self._audit.args.path), self._audit.isEnabled)
+        if self._videos is not None:
+            yield StoreFolder("[VIDEO] directory", self._videos, self._video_required)
+        # An absolute one is missing after a boot, and where only video workers run.
+        yield StoreFolder("[TRANSPORT] runtimeDirectory", runtime, not runtime.is_absolute())
+        # It is created with its first frame.
+        yield StoreFolder("[WORKERS] quarantineDirectory", self._quarantine, required=False)
 
     def of_subject(self, subject: str) -> set[str]:
         """Return the sessions of a person: ``sub`` of their start tokens."""
@@ -122,10 +165,13 @@ class Erasure:
         """
         if not self._audit.isEnabled:
             return
-        audit = Audit(self._audit.args, Signer(self._config.LUNA_PASS.JWT))
-        for session, (stores, failed) in erased.items():
-            audit.add("erased", {"session": session, "stores": stores, "failed": sorted(failed)})
-        audit.close()
+        signer = Signer(self._config.LUNA_PASS.JWT)
+        with as_owner_of(Path(self._audit.args.path)):  # the service continues these files
+            audit = Audit(self._audit.args, signer)
+            for session, (stores, failed) in erased.items():
+                fields = {"session": session, "stores": stores, "failed": sorted(failed)}
+                audit.add("erased", fields)
+            audit.close()
         if audit.disabled:
             raise ResourceError(f"the erasure cannot be recorded in {self._audit.args.path}")
 
@@ -181,6 +227,24 @@ class Erasure:
     def _erase_stored(self, session: str) -> bool:
         """Remove the stored session, but not its term and owner: they hold no personal data."""
         return self._sessions is not None and bool(self._sessions.delete(*keys(session)[:2]))
+
+
+def _fault(folder: StoreFolder) -> str | None:
+    """Return why a folder's files cannot be found; None if they can."""
+    try:
+        os.scandir(folder.path).close()
+    except FileNotFoundError:
+        if not folder.required:
+            return None
+        fault = (
+            "no such folder; give the service's own with --directory and --runtime-directory; if "
+            "this machine has never stored anything there, create it as the service's user"
+        )
+    except OSError as error:
+        fault = f"{error.strerror}; run this as root or as the service's user"
+    else:
+        return None
+    return f"{folder.key}: {folder.path.absolute()}: {fault}"
 
 
 def _redis(on: bool, address: str) -> Redis | None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from lunapass.commands.options import config_option
+from lunapass.installed import working_directory
 from shared.config.loading import load
+from shared.config.service import Config
 from shared.errors import ResourceError
 from shared.process.clock import SYSTEM
 from shared.text_files import read_text
@@ -49,7 +51,7 @@ def verify(
     open_head = head_opener(config.LUNA_PASS.JWT, keys)
     reports = [
         ChainCheck(folder, open_head).run(SYSTEM.wall())
-        for folder in chains(_existing(path or Path(config.MIDDLEWARES.WS.Audit.args.path)))
+        for folder in chains(_existing(path or _configured(config, config_path)))
     ]
     errors = [error for report in reports for error in report.errors]
     if heads is not None:
@@ -99,7 +101,11 @@ def export(
 
 
 def _folder(config_path: Path | None, path: Path | None) -> Path:
-    return _existing(path or Path(load(config_path).MIDDLEWARES.WS.Audit.args.path))
+    return _existing(path or _configured(load(config_path), config_path))
+
+
+def _configured(config: Config, config_path: Path | None) -> Path:
+    return working_directory(config_path) / config.MIDDLEWARES.WS.Audit.args.path
 
 
 def _existing(path: Path) -> Path:

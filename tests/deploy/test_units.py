@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.units import CELL_DROP_IN, DROP_IN, Layout, render, worker_cpus, write
+from deploy.units import CELL_DROP_IN, CONFIG, DROP_IN, Layout, render, worker_cpus, write
+from lunapass.installed import (
+    CONFIG_FOLDER,
+    RUNTIME_DIRECTORY,
+    RUNTIME_VARIABLE,
+    WORKING_DIRECTORY,
+)
 from shared.errors import ConfigError, ResourceError
 
 TARGET = f"lunapass.target.d/{DROP_IN}"
@@ -40,6 +46,21 @@ def test_the_socket_serves_both_address_families() -> None:
     assert "ListenStream=[::]:8400\n" in both
     assert "BindIPv6Only=both" in both
     assert "BindIPv6Only" not in render(Layout(cpus=[0], host="::1"))[name]
+
+
+def test_the_folders_of_the_units_are_those_that_commands_look_in() -> None:
+    """``lunapass erase`` removes nothing elsewhere."""
+    assert Path(CONFIG).parent == CONFIG_FOLDER
+    files = render(Layout(cpus=[3]))
+    units = {
+        name: text for name, text in files.items() if name.endswith(("@.service", "pi.service"))
+    }
+    assert len(units) == 5
+    for text in units.values():
+        assert f"\nWorkingDirectory={WORKING_DIRECTORY}\n" in text
+    configuration = f"{RUNTIME_VARIABLE}={RUNTIME_DIRECTORY}\n"
+    assert configuration in files["lunapass-config.service"]
+    assert configuration in files["lunapassapi.service"]
 
 
 def test_settings_of_all_workers_are_not_hidden() -> None:

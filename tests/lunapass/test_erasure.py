@@ -196,7 +196,8 @@ def test_an_unreachable_store_is_an_error(file: Path, tmp_path: Path) -> None:
     audit = Audit(config.MIDDLEWARES.WS.Audit.args, Signer(config.LUNA_PASS.JWT))
     _write_session([audit], "anna")
     audit.close()
-    (tmp_path / "videos").mkdir()
+    for folder in ("logs", "spool", "callbacks", "videos"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "videos" / f"{session_of('anna')}.mp4").write_bytes(face("anna"))
     file.write_text(re.sub(r'redis://[^"]*', f"redis://127.0.0.1:{free_port()}", text))
     done = erase(file, "--subject", "anna")
@@ -218,3 +219,115 @@ def test_only_a_session_id_is_accepted(file: Path, name: str) -> None:
 def test_nothing_is_chosen_by_default(file: Path) -> None:
     """A missing option never means all sessions."""
     assert erase(file).exit_code == 2
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The configuration of an installed service, whose paths are relative, as by default."""
+    for constant, name in (
+        ("CONFIG_FOLDER", "etc"),
+        ("WORKING_DIRECTORY", "var"),
+        ("RUNTIME_DIRECTORY", "run"),
+    ):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(f"lunapass.installed.{constant}", tmp_path / name)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    path = tmp_path / "etc" / "lunapassapi.config.toml"
+    path.write_text(f"""
+[LUNA_PASS.JWT]
+key = "{"k" * 64}"
+[MIDDLEWARES.WS.FileLogger]
+isEnabled = 1
+[MIDDLEWARES.WS.Audit]
+isEnabled = 1
+""")
+    (tmp_path / "etc" / "lunapassvideo.config.toml").touch()
+    return path
+
+
+def stored_files(folder: Path) -> list[Path]:
+    """Write a file of anna's session to the stores below an installed service's folders."""
+    session = session_of("anna")
+    files = [
+        folder / f"var/LOGS/{session}/1.jpg",
+        folder / f"var/CALLBACKS/0/{session}.json",
+        folder / f"var/VIDEOS/{session}.mp4",
+        folder / f"run/quarantine/{session}-3",
+    ]
+    for path in files:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(face("anna"))
+    (folder / "var/AUDIT").mkdir()
+    return files
+
+
+def test_the_folders_of_the_installed_service_are_found(installed: Path, tmp_path: Path) -> None:
+    """Its units have their own working and runtime directory, wherever the command runs."""
+    files = stored_files(tmp_path)
+    done = erase(installed, "--session", session_of("anna"))
+    assert done.exit_code == 0, done.output
+    assert not [file for file in files if file.exists()]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_the_folders_of_another_service_can_be_given(installed: Path, tmp_path: Path) -> None:
+    """Its configuration lies in another folder than that of the units."""
+    files = stored_files(tmp_path)
+    other = (tmp_path / "etc").rename(tmp_path / "own") / installed.name
+    folders = ("--directory", str(tmp_path / "var"), "--runtime-directory", str(tmp_path / "run"))
+    done = erase(other, *folders, "--session", session_of("anna"))
+    assert done.exit_code == 0, done.output
+    assert not [file for file in files if file.exists()]
+
+
+def test_a_missing_folder_of_an_enabled_store_is_an_error(installed: Path, tmp_path: Path) -> None:
+    """What is not there may be elsewhere; nothing is reported as erased or removed."""
+    files = stored_files(tmp_path)
+    other = (tmp_path / "etc").rename(tmp_path / "own") / installed.name
+    done = erase(other, "--session", session_of("anna"))
+    assert done.exit_code == 1
+    place = tmp_path / "elsewhere"
+    for fault in (
+        f"[MIDDLEWARES.WS.FileLogger] args.path: {place / 'LOGS'}: no such folder",
+        f"[MIDDLEWARES.WS.Audit] args.path: {place / 'AUDIT'}: no such folder",
+        f"[TRANSPORT] runtimeDirectory: {place / 'run'}: no such folder",
+        "--directory",
+    ):
+        assert fault in done.output
+    assert "nothing stored" not in done.output
+    assert all(file.exists() for file in files)
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(installed: Path, tmp_path: Path) -> None:
+    """A search would find nothing in it, without an error."""
+    stored_files(tmp_path)
+    (tmp_path / "var" / "CALLBACKS").rename(tmp_path / "var" / "OLD")
+    (tmp_path / "var" / "CALLBACKS").touch()
+    done = erase(installed, "--session", session_of("anna"))
+    assert done.exit_code == 1
+    assert "[MIDDLEWARES.WS.Callbacks] args.queuePath" in done.output
+
+
+def test_the_installed_service_s_audit_shows_the_erasure(installed: Path, tmp_path: Path) -> None:
+    """Its folder is found, too, wherever the command runs."""
+    stored_files(tmp_path)
+    erase(installed, "--session", session_of("anna"))
+    options = ["audit", "show", "--config", str(installed), session_of("anna")]
+    shown = CliRunner().invoke(cli, options)
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.output)["event"] == "erased"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as another user")
+def test_the_service_can_write_the_audit_of_an_erasure_by_root(
+    installed: Path, tmp_path: Path
+) -> None:
+    """A file of root's would keep the service from continuing the chain."""
+    stored_files(tmp_path)
+    os.chown(tmp_path / "var" / "AUDIT", 65534, 65534)
+    done = erase(installed, "--session", session_of("anna"))
+    assert done.exit_code == 0, done.output
+    written = list((tmp_path / "var" / "AUDIT").rglob("*"))
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(65534, 65534)}
+    assert os.geteuid() == os.getegid() == 0

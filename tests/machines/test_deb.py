@@ -5,6 +5,7 @@ The program is this checkout's; ``make deb`` installs the wheels instead.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from deploy import deb
 from tests.machines.machine import CONFIG, PYTHON, UNITS, Machine, booted, wait_until
-from tests.support.service import KEY
+from tests.support.service import KEY, ROOT
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, (deb.PYTHON, "dpkg-deb", "deb-systemd-helper"))),
@@ -82,6 +83,7 @@ def test_the_package_is_installed_upgraded_removed_and_purged(machine: Machine) 
     first, second = package(machine, "1.0-1"), package(machine, "2.0-1", NEW)
     refused_beside_an_archive_install(machine, first)
     installed(machine, first)
+    sessions_erased(machine)
     upgraded(machine, second)
     removed(machine)
     purged(machine)
@@ -105,6 +107,15 @@ def installed(machine: Machine, deb_file: str) -> None:
     assert mode(machine, SIGNING_KEY) == mode(machine, CONFIG) == "600 root root"
     assert mode(machine, VIDEO_TASK) == "640 root lunapass"
     assert machine.run("dpkg", "--verify", deb.PACKAGE) == ""
+
+
+def sessions_erased(machine: Machine) -> None:
+    """The documented command works: the service's folders are not those of the shell."""
+    text = (ROOT / "docs/operations.md").read_text()
+    found = re.search(r"^sudo (lunapass erase .* --session (\w{32}))$", text, re.M)
+    assert found is not None
+    write(machine, f"/var/lib/lunapass/LOGS/{found[2]}/1.jpg", "")
+    assert f"{found[2]}: FileLogger\n" in machine.run("sh", "-c", found[1])
 
 
 def upgraded(machine: Machine, deb_file: str) -> None:
