@@ -90,6 +90,7 @@ class Erasure:
         self._spool = Path(ws.VideoRedis.args.spoolPath)
         self._callbacks = Path(ws.Callbacks.args.queuePath)
         self._quarantine = quarantine_folder(config)
+        self._runtime = Path(config.TRANSPORT.runtimeDirectory)
         self._video_required = video_required or ws.VideoRedis.isEnabled
         self._frames = _redis(ws.VideoRedis.isEnabled, ws.VideoRedis.args.connectionString)
         address = config.SESSION_STORE.connectionString
@@ -109,7 +110,7 @@ class Erasure:
         return [fault for folder in self._folders() if (fault := _fault(folder)) is not None]
 
     def _folders(self) -> Iterator[StoreFolder]:
-        ws, runtime = self._config.MIDDLEWARES.WS, Path(self._config.TRANSPORT.runtimeDirectory)
+        ws, runtime = self._config.MIDDLEWARES.WS, self._runtime
         yield StoreFolder(
             "[MIDDLEWARES.WS.FileLogger] args.path", self._logs, ws.FileLogger.isEnabled
         )
@@ -209,7 +210,10 @@ class Erasure:
         return _unlink(list(self._callbacks.glob(f"*/{session}.json")))
 
     def _erase_quarantine(self, session: str) -> bool:
-        return _unlink(list(self._quarantine.glob(f"{session}-*")))
+        """Remove frames; each cell has a folder of its own, also the only one of the units."""
+        frames = self._quarantine.glob(f"{session}-*")
+        of_cells = self._runtime.glob(f"[0-9]*/quarantine/{session}-*")
+        return _unlink([*frames, *of_cells])
 
     def _erase_frames(self, session: str) -> bool:
         if self._frames is None:

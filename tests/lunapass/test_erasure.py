@@ -254,6 +254,7 @@ def stored_files(folder: Path) -> list[Path]:
         folder / f"var/CALLBACKS/0/{session}.json",
         folder / f"var/VIDEOS/{session}.mp4",
         folder / f"run/quarantine/{session}-3",
+        folder / f"run/1/quarantine/{session}-4",  # of a cell
     ]
     for path in files:
         path.parent.mkdir(parents=True)

@@ -115,7 +115,8 @@ def sessions_erased(machine: Machine) -> None:
     found = re.search(r"^sudo (lunapass erase .* --session (\w{32}))$", text, re.M)
     assert found is not None
     write(machine, f"/var/lib/lunapass/LOGS/{found[2]}/1.jpg", "")
-    assert f"{found[2]}: FileLogger\n" in machine.run("sh", "-c", found[1])
+    write(machine, f"/run/lunapass/0/quarantine/{found[2]}-1", "")
+    assert f"{found[2]}: FileLogger, quarantine\n" in machine.run("sh", "-c", found[1])
 
 
 def upgraded(machine: Machine, deb_file: str) -> None:
