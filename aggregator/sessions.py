@@ -35,6 +35,7 @@ from shared.wire.messages import (
     Judge,
     Judgement,
     Message,
+    Missing,
     Open,
     Opened,
     Resume,
@@ -112,15 +113,14 @@ class JudgedSessions:
         """Fold an estimate and send the answer."""
         entry = self._entries.get(message.session)
         if entry is None:
-            fields = {"session": message.session, "seq": message.seq}
-            log.error("received an estimate for an unknown session", extra={"fields": fields})
+            self._send(peer, Missing(message.session))
             return
         entry.touched = self._monotonic()
         if entry.pending is not None:
             return  # its answer will follow
         if message.seq <= entry.session.last_seq or entry.result is not None:
-            # It is folded already, and its answer was lost on the way.
-            self._answer(peer, entry, entry.session.outcome or entry.last_outcome)
+            if not message.replay:  # it is folded already, and its answer was lost on the way
+                self._answer(peer, entry, entry.session.outcome or entry.last_outcome)
             return
         with about(session=message.session, seq=message.seq):
             self._judge(peer, message, entry)
@@ -260,6 +260,7 @@ class JudgedSessions:
         """End a session; without a verdict it fails."""
         entry = self._entries.get(message.session)
         if entry is None:
+            self._send(peer, Missing(message.session))
             return
         entry.touched = self._monotonic()
         entry.drop_question()

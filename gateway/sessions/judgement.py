@@ -23,6 +23,7 @@ from shared.wire.messages import (
     GatewayHello,
     Judge,
     Judgement,
+    Missing,
     Opened,
     Resume,
     Resumed,
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 3.0
 
-Answers = Opened | Judgement | Resumed | Settled | Welcome
+Answers = Opened | Judgement | Missing | Resumed | Settled | Welcome
 """What is reported; ``Welcome`` only from an aggregator that has just started."""
 
 
@@ -162,7 +163,7 @@ class JudgementLink:
             log.error("invalid message from the aggregator: %s", error)
             return
         self._last_seen = self._clock.monotonic()
-        if isinstance(message, (Judgement, Opened, Resumed, Settled)):
+        if isinstance(message, (Judgement, Missing, Opened, Resumed, Settled)):
             assert self._report is not None  # it is set before the loop runs
             self._report(message)
         elif isinstance(message, Welcome):

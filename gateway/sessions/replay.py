@@ -1,4 +1,6 @@
-"""What the aggregator is asked again: overdue questions, and all of them after its restart."""
+"""What the aggregator is asked again: overdue questions, and whole sessions that it lacks."""
+
+import logging
 
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.registry import SessionRegistry
@@ -8,6 +10,8 @@ from gateway.state.transitions import State
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.records import END, Judged
+
+log = logging.getLogger(__name__)
 
 ASK_AGAIN_SECONDS = 3.0
 """Longer than any answer of the aggregator takes, unless a plugin waits for an external answer."""
@@ -34,7 +38,12 @@ class Replay:
         self._has_effects = config.MIDDLEWARES.WS.has_effects
 
     def repeat_overdue(self) -> None:
-        """Repeat each question without an answer; to be called a few times a second."""
+        """Repeat each question without an answer; to be called a few times a second.
+
+        Not while the aggregator gives no sign of life: that would only lengthen the queue.
+        """
+        if not self._link.up:
+            return
         now = self._clock.monotonic()
         for session in self._registry.all():
             open_question = session.result is None or self._is_unannounced(session)
@@ -50,17 +59,23 @@ class Replay:
     def _repeat(self, session: Session) -> None:
         """Repeat the open question of a session; the aggregator answers it as often as asked.
 
-        Over ``ipc://`` no message is ever lost; over ``tcp://`` a connection may break with one in
-        it.
+        A message is lost if a connection breaks, as over ``tcp://``, or if the queue is full.
         """
-        if session.released:
+        if not session.known:
+            self.replay(session)
+        elif session.released:
             self._link.commit(session)
         elif session.state is State.CLOSING:
             self._link.close_session(session, session.closing)
-        elif not session.known:
-            self._link.open(session)
         elif session.judging is not None:
             self._link.judge(session, session.judging)
+
+    def mark_missing(self, identity: str) -> None:
+        """Replay a session that the aggregator lacks, once its question is overdue."""
+        session = self._registry.get(identity)
+        if session is not None and session.known:
+            log.warning("the aggregator lacks a session; it is replayed", extra=session.fields())
+            session.mark_missing()
 
     def replay_all(self) -> None:
         """Replay every session to a new aggregator."""
@@ -68,7 +83,7 @@ class Replay:
             self.replay(session)
 
     def replay(self, session: Session) -> None:
-        """Restore a session in a new aggregator: its opening, its log, the open question."""
+        """Restore a session in an aggregator: its opening, its log, the open question."""
         session.mark_replayed()
         self._link.open(session, replay=bool(session.log))
         for judged in session.log:

@@ -26,7 +26,16 @@ from gateway.state.session import Session
 from shared.config.cells import prefix
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
+from shared.wire.messages import (
+    Judgement,
+    Missing,
+    Open,
+    Opened,
+    Resumed,
+    Settled,
+    SinkHealth,
+    decode,
+)
 from shared.wire.protocol import Drop, ProtocolError
 from shared.wire.records import History
 
@@ -200,6 +209,8 @@ class Sessions:
             self._judged(message)
         elif isinstance(message, Opened):
             self._opened(message)
+        elif isinstance(message, Missing):
+            self.replay.mark_missing(message.session)
         elif isinstance(message, Resumed):
             self._resumed(message)
         elif isinstance(message, Settled):

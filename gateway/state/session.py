@@ -93,8 +93,14 @@ class Session(SessionRecord):
             self._move("open")
 
     def mark_replayed(self) -> None:
-        """Record that another aggregator judges it, whose plugins may use every image."""
+        """Record that an aggregator gets it again, whose plugins may use every image."""
+        self.known = False
+        self.asked = self.clock.monotonic()
         self.best_score = None
+
+    def mark_missing(self) -> None:
+        """Record that the aggregator no longer has it."""
+        self.known = False
 
     def restore_stored(self, seq: int, reconnects: int, result: str | None) -> None:
         """Add what the session store knows besides the log."""

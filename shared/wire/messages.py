@@ -234,6 +234,12 @@ class Opened(Wire, frozen=True):
     plugins: Name = ""
 
 
+class Missing(Wire, frozen=True):
+    """Answer to ``Judge`` or ``Close`` if the session is unknown; the gateway replays it."""
+
+    session: SessionId
+
+
 class Judgement(Wire, frozen=True):
     """Judgement of one frame or, with ``seq`` 0, of the session's end.
 
@@ -303,6 +309,7 @@ Message = (
     | Forget
     | Welcome
     | Opened
+    | Missing
     | Judgement
     | Resumed
     | Settled

@@ -24,6 +24,7 @@ from shared.wire.messages import (
     Judge,
     Judgement,
     Message,
+    Missing,
     Open,
     Opened,
     Resume,
@@ -191,6 +192,17 @@ async def test_an_error_in_an_abandoned_session_affects_no_other(
             gateway.send(Resume(gateway.incarnation, SESSION, DIGEST))
             known = (await gateway.receive()).history is not None
         assert isinstance(await gateway.open(), Opened)
+
+
+async def test_a_question_about_an_unknown_session_is_answered(tmp_path: Path) -> None:
+    """So the gateway replays the session, and its client gets a verdict."""
+    async with judging(plugin_config({}), tmp_path) as gateway:
+        gateway.judge(1, live(errors=(32,)))
+        gateway.end()
+        assert [await gateway.receive() for _ in range(2)] == [Missing(SESSION)] * 2
+        await gateway.open()
+        gateway.end()
+        assert (await gateway.verdict()).final
 
 
 def _ended(folder: Path) -> bool:

@@ -46,7 +46,10 @@ class QuietLink(JudgementLink):
         ended: reasons for which sessions were closed.
         wanted: sessions that were requested, with their token digests.
         on_resume: called with each of them.
+        up: as if the aggregator had answered.
     """
+
+    up = True
 
     def __init__(self, on_open: Callable[[Session], None] = lambda _: None) -> None:
         self.asked: list[str] = []

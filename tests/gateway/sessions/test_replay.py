@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from gateway.ledger import Ledger
@@ -22,16 +23,19 @@ from shared.wire.messages import (
     GatewayHello,
     Judge,
     Judgement,
+    Missing,
     Open,
     Opened,
     Settled,
+    Welcome,
     decode,
     encode,
 )
 from shared.wire.records import END, Judged
 from tests.support.aggregator_line import FILE_LOGGER, NOBODY, config, listening
+from tests.support.clock import SettableClock
 from tests.support.judge import shot
-from tests.support.quiet_links import QuietPool
+from tests.support.quiet_links import QuietLink, QuietPool, quiet_sessions
 from tests.support.stamp import stamped_jpeg
 from tests.support.store_cell import RESULT
 
@@ -40,7 +44,7 @@ async def test_an_unanswered_request_is_repeated(tmp_path: Path) -> None:
     """Any kind of request; not immediately, and not if it was answered."""
     settings = config(tmp_path, FILE_LOGGER)
     aggregator = listening(settings)
-    link = JudgementLink(settings, Ledger(STEPS))
+    link = JudgementLink(settings, Ledger(STEPS), clock=SettableClock(monotonic_time=0.0))  # is up
     sessions = Sessions(settings, QuietPool(), link)
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
 
@@ -86,6 +90,65 @@ async def test_an_unanswered_request_is_repeated(tmp_path: Path) -> None:
     assert asked(later=True) == []
     link.close()
     aggregator.close(linger=0)
+
+
+class Asked:
+    """A session with one judged frame, and what its aggregator is asked."""
+
+    def __init__(self) -> None:
+        self._clock, self.link = SettableClock(), QuietLink()
+        self.sessions = quiet_sessions(link=self.link, clock=self._clock)
+        self.session, _ = self.sessions.begin("192.0.2.1", mirrored=False, client="null")
+        self.sessions.receive(Opened(self.session.id, Profile.PASSIVE, "plugins"))
+        self.sessions.frames.accept(self.session, stamped_jpeg(1, 1))
+        frame, _ = self.session.start()
+        self.sessions.frames.estimated(self.session, frame, encode(Estimate(640, 480)))
+        self.sessions.receive(Judgement(self.session.id, 1, Profile.ACTIVE, "{}"))
+        self.next()
+
+    def next(self, seconds: float = 0.0) -> list[str]:
+        """Requests since the last call, after some seconds."""
+        self._clock.advance(seconds)
+        self.sessions.replay.repeat_overdue()
+        self.sessions.replay.repeat_overdue()
+        asked = self.link.asked.copy()
+        self.link.asked.clear()
+        return asked
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_a_lost_replay_is_repeated(closing: bool) -> None:
+    """The whole log, until the aggregator has the session; for its client it is not a new one."""
+    asked = Asked()
+    if closing:
+        asked.sessions.end(asked.session, "client gone")
+        assert asked.next() == ["close"]
+    replay = ["replay", "close"] if closing else ["replay"]
+    asked.sessions.receive(Welcome("another", 1))
+    assert asked.next() == replay
+    assert asked.next(ASK_AGAIN_SECONDS - 1) == []
+    asked.link.up = False  # a repetition would only lengthen the queue
+    assert asked.next(2) == []
+    asked.link.up = True
+    assert asked.next() == replay
+    asked.sessions.receive(Opened(asked.session.id, Profile.PASSIVE, "plugins"))
+    assert asked.next(ASK_AGAIN_SECONDS + 1) == (["close"] if closing else [])
+    assert (asked.session.profile, asked.session.opened.plugins) == (Profile.ACTIVE, "plugins")
+
+
+async def test_a_session_that_the_aggregator_has_dropped_is_replayed() -> None:
+    """As after a long partition; however many answers say so, not more often than other requests.
+
+    Without this its client would never get RESULT, and it would count as undecided.
+    """
+    asked = Asked()
+    asked.sessions.end(asked.session, "client gone")
+    assert asked.next() == ["close"]
+    for _ in range(3):
+        asked.sessions.receive(Missing(asked.session.id))
+    assert asked.next() == []
+    assert asked.next(ASK_AGAIN_SECONDS + 1) == ["replay", "close"]
+    asked.sessions.receive(Missing("f" * 32))  # of a session that is gone here, too
 
 
 async def test_a_new_aggregator_gets_the_same_best_shot(tmp_path: Path) -> None:

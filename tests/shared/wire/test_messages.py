@@ -26,6 +26,7 @@ from shared.wire.messages import (
     Judgement,
     Leaving,
     Message,
+    Missing,
     Open,
     Opened,
     Ready,
@@ -61,6 +62,7 @@ MESSAGES: list[Message] = [
     Forget("i", SESSION),
     Welcome("i", 1),
     Opened(SESSION, Profile.ACTIVE),
+    Missing(SESSION),
     Resumed(SESSION, bytes(32), History(b"open", [Judged(1, 1.0, b"estimate")], shot(1))),
     Settled(((SESSION, END),), (SinkHealth("FileLogger", 1, 2, False),)),
 ]
