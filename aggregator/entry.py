@@ -110,6 +110,10 @@ class Entry:
         """What a new gateway needs to continue the session."""
         return History(self.open_bytes, self.judged, self.best_shot)
 
+    def lacks(self, seq: int) -> bool:
+        """Return whether it needs judged frames up to a number that have not arrived here."""
+        return self.result is None and seq > self.session.last_seq
+
     def frame_event(self, pending: Pending, outcome: Outcome) -> FrameJudged:
         """Return the event of a judged frame."""
         message = pending.message

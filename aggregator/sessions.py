@@ -112,7 +112,7 @@ class JudgedSessions:
     def judge(self, peer: bytes, message: Judge) -> None:
         """Fold an estimate and send the answer."""
         entry = self._entries.get(message.session)
-        if entry is None:
+        if entry is None or entry.lacks(message.after):
             self._send(peer, Missing(message.session))
             return
         entry.touched = self._monotonic()
@@ -259,7 +259,7 @@ class JudgedSessions:
     def close(self, peer: bytes, message: Close) -> None:
         """End a session; without a verdict it fails."""
         entry = self._entries.get(message.session)
-        if entry is None:
+        if entry is None or entry.lacks(message.after):
             self._send(peer, Missing(message.session))
             return
         entry.touched = self._monotonic()

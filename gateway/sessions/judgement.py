@@ -114,11 +114,14 @@ class JudgementLink:
             frame.shot,
             wall=frame.wall,
             prompted=session.prompted,
+            after=session.last_judged,
         )
         self._channel.send(encode(judge))
 
-    def judge_again(self, session: Session, judged: Judged, pictures: FramePictures) -> None:
-        """Repeat the question about a frame that an earlier aggregator judged."""
+    def judge_again(
+        self, session: Session, judged: Judged, pictures: FramePictures, *, after: int
+    ) -> None:
+        """Repeat the question about a judged frame, which came after the one with a number."""
         judge = Judge(
             self._incarnation,
             session.id,
@@ -131,6 +134,7 @@ class JudgementLink:
             answers=judged.answers,
             wall=judged.wall,
             prompted=judged.prompted,
+            after=after,
         )
         self._channel.send(encode(judge))
 
@@ -140,7 +144,8 @@ class JudgementLink:
 
     def close_session(self, session: Session, reason: str) -> None:
         """Ask for the final verdict of a session that ends from outside."""
-        self._channel.send(encode(Close(self._incarnation, session.id, session.now, reason)))
+        close = Close(self._incarnation, session.id, session.now, reason, after=session.last_judged)
+        self._channel.send(encode(close))
 
     def commit(self, session: Session) -> None:
         """Report that the verdict is released, so that the session's end may be announced."""

@@ -74,7 +74,9 @@ class Replay:
         """Replay a session that the aggregator lacks, once its question is overdue."""
         session = self._registry.get(identity)
         if session is not None and session.known:
-            log.warning("the aggregator lacks a session; it is replayed", extra=session.fields())
+            log.warning(
+                "the aggregator lacks frames of a session; it is replayed", extra=session.fields()
+            )
             session.mark_missing()
 
     def replay_all(self) -> None:
@@ -86,8 +88,10 @@ class Replay:
         """Restore a session in an aggregator: its opening, its log, the open question."""
         session.mark_replayed()
         self._link.open(session, replay=bool(session.log))
+        after = 0
         for judged in session.log:
-            self._link.judge_again(session, judged, _pictures(session, judged))
+            self._link.judge_again(session, judged, _pictures(session, judged), after=after)
+            after = judged.seq
         if session.judging is not None:
             self._link.judge(session, session.judging)
         if session.closing or session.result is not None:

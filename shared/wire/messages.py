@@ -182,6 +182,7 @@ class Judge(OfSession, frozen=True):
         answers: answers from an earlier judgement of the frame; these questions are not repeated.
         wall: wall time of the frame's arrival, for the token's ``iat``.
         prompted: session time at which the answer to the frame before was sent; None if unknown.
+        after: number of the judged frame before it; 0 for the first.
     """
 
     seq: Natural
@@ -193,6 +194,7 @@ class Judge(OfSession, frozen=True):
     answers: Answers = ()
     wall: Finite | None = None
     prompted: Finite | None = None
+    after: Natural = 0
 
 
 class Resume(OfSession, frozen=True):
@@ -202,10 +204,11 @@ class Resume(OfSession, frozen=True):
 
 
 class Close(OfSession, frozen=True):
-    """A session is over; without a verdict it has failed."""
+    """A session is over; without a verdict it has failed. ``after`` is as in ``Judge``."""
 
     at: Finite
     reason: Name
+    after: Natural = 0
 
 
 class Commit(OfSession, frozen=True):
@@ -235,7 +238,10 @@ class Opened(Wire, frozen=True):
 
 
 class Missing(Wire, frozen=True):
-    """Answer to ``Judge`` or ``Close`` if the session is unknown; the gateway replays it."""
+    """Answer to ``Judge`` or ``Close`` if the session, or frames of its log, are not here.
+
+    The gateway replays it.
+    """
 
     session: SessionId
 

@@ -19,6 +19,7 @@ from shared.frame.estimation import Quality
 from shared.process.accounts import Accounts
 from shared.session_log import read_session
 from shared.wire.messages import (
+    Close,
     Commit,
     Forget,
     Judge,
@@ -203,6 +204,22 @@ async def test_a_question_about_an_unknown_session_is_answered(tmp_path: Path) -
         await gateway.open()
         gateway.end()
         assert (await gateway.verdict()).final
+
+
+async def test_lost_frames_are_missed(tmp_path: Path) -> None:
+    """No frame is judged, and no session ended, without the judged frames before it."""
+    refused = encode(live(errors=(32,)))
+    async with judging(plugin_config({}), tmp_path) as gateway:
+        third = Judge(gateway.incarnation, SESSION, 3, 1003.0, refused, after=2)
+        await gateway.open()
+        gateway.judge(1, live(errors=(32,)))
+        assert (await gateway.verdict()).seq == 1
+        gateway.send(third)
+        gateway.send(Close(gateway.incarnation, SESSION, 2000.0, "test", after=2))
+        assert [await gateway.receive() for _ in range(2)] == [Missing(SESSION)] * 2
+        gateway.send(Judge(gateway.incarnation, SESSION, 2, 1002.0, refused, replay=True, after=1))
+        gateway.send(third)
+        assert (await gateway.verdict()).seq == 3
 
 
 def _ended(folder: Path) -> bool:

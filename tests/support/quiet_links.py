@@ -69,7 +69,9 @@ class QuietLink(JudgementLink):
     def judge(self, session: Session, frame: PendingFrame) -> None:
         self.judging.append(frame)
 
-    def judge_again(self, session: Session, judged: Judged, pictures: FramePictures) -> None:
+    def judge_again(
+        self, session: Session, judged: Judged, pictures: FramePictures, *, after: int
+    ) -> None:
         pass
 
     def resume(self, session: str, token_digest: bytes) -> None:

@@ -19,6 +19,7 @@ from gateway.state.pending_frame import FramePictures
 from gateway.state.session import Session
 from shared.frame.estimation import Estimate, Profile
 from shared.wire.messages import (
+    Close,
     Forget,
     GatewayHello,
     Judge,
@@ -59,6 +60,8 @@ async def test_an_unanswered_request_is_repeated(tmp_path: Path) -> None:
         while not isinstance(message := decode(aggregator.recv_multipart()[1]), Forget):
             if not isinstance(message, GatewayHello):
                 names.append(type(message).__name__)
+            if isinstance(message, Judge | Close):
+                assert message.after == session.last_judged
         return names
 
     assert asked() == ["Open"]
@@ -174,6 +177,7 @@ async def test_a_new_aggregator_gets_the_same_best_shot(tmp_path: Path) -> None:
         if isinstance(message, Judge):
             asked.append((message.seq, message.received, message.shot))
             assert (message.replay, message.answers) == (True, (b"yes",))
+            assert message.after == message.seq - 1
     assert asked == [
         (1, None, None),
         (2, None, session.kept),

@@ -25,7 +25,7 @@ from shared.config.service import Config
 from shared.errors import FrameError
 from shared.frame.estimation import Estimate, Profile
 from shared.frame.intake import Header
-from shared.wire.messages import Judgement, Open, Opened, Welcome, encode
+from shared.wire.messages import Judgement, Missing, Open, Opened, Welcome, encode
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.clock import SettableClock
 from tests.support.quiet_links import QuietLink, QuietPool
@@ -144,13 +144,15 @@ class SessionLife(RuleBasedStateMachine):
         self.sessions.sweep()
         self.sessions.replay.repeat_overdue()
 
-    @rule(what=st.sampled_from(["client resumes", "aggregator restarts", "session is known"]))
+    @rule(what=st.sampled_from(["client resumes", "aggregator restarts", "is known", "is missing"]))
     def interrupt(self, what: str) -> None:
         if what == "client resumes":
             self.session.attach(Client(self.heard), max_resumes=1000)
             self.session.deliver()
         elif what == "aggregator restarts":
             self.sessions.receive(Welcome("another", 1))
+        elif what == "is missing":
+            self.sessions.receive(Missing(self.session.id))
         else:
             self.sessions.receive(Opened(self.session.id, Profile.PASSIVE))
 
