@@ -152,8 +152,8 @@ class Worker:
             return
         if isinstance(message, Job):
             self._work(message)
-        elif isinstance(message, SlabOffer):
-            self._map(message)
+        elif isinstance(message, SlabOffer) and self._role.runs:
+            self._map(message)  # a worker that leaves must not register again
 
     def _idle(self) -> None:
         """Send a heartbeat, and unmap the slab of a gateway that died.

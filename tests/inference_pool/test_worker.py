@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from shared.config.parts import Part
 from shared.config.service import Config
 from shared.errors import ModelError
 from shared.frame.estimation import Capabilities, Liveness, Profile
-from shared.process.clock import Clock
-from shared.wire.messages import Open
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Done, Job, Leaving, Open, Ready, SlabOffer, encode
 from tests.inference_pool.recording import RecordingBackend
 from tests.support.judge import SESSION, plugin_config, shot
 from tests.support.waiting import wait_for
@@ -96,26 +97,48 @@ class FixedPart:
         return self.part
 
 
+def made(
+    directory: Path, backend: RecordingBackend, interval: float = 1.0, clock: Clock = SYSTEM
+) -> Worker:
+    """A worker without a gateway."""
+    sections = {
+        "TRANSPORT": {"runtimeDirectory": str(directory)},
+        "WORKERS": {"heartbeatInterval": interval},
+    }
+    part = Generation(with_transport_keys(plugin_config({}, **sections))).part("worker")
+    make = partial(make_estimator, backend)
+    return Worker(FixedPart(part), "worker-0", make, backend.capabilities, clock=clock)
+
+
+def test_a_worker_that_leaves_does_not_register_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its gateway restarts meanwhile, which offers its slab to every worker."""
+    worker, sent = made(tmp_path, RecordingBackend()), []
+    monkeypatch.setattr("inference_pool.worker.LentSlab", Mock())
+    monkeypatch.setattr(worker, "_send", sent.append)
+    offer = encode(SlabOffer("/run/slab", "slab", 7))
+    worker._receive(offer)
+    assert len(sent) == 1
+    worker.leave()
+    worker._receive(offer)
+    worker._receive(encode(Job(1, 2, 3, SESSION, 4, Profile.ACTIVE, True, 0.0)))
+    worker._finish()
+    assert [type(message) for message in sent] == [Ready, Done, Leaving]
+
+
 def test_a_worker_without_a_gateway_stops_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After any time without one, it drops what the queue does not accept, and never blocks."""
     monkeypatch.setitem(zmq.Context.instance().sockopts, zmq.SNDHWM, 2)
-    sections = {
-        "TRANSPORT": {"runtimeDirectory": str(tmp_path)},
-        "WORKERS": {"heartbeatInterval": 0.001},
-    }
-    part = Generation(with_transport_keys(plugin_config({}, **sections))).part("worker")
     reads: list[float] = []  # readings of the clock, each a second later
 
     def monotonic() -> float:
         reads.append(float(len(reads)))
         return reads[-1]
 
-    backend = RecordingBackend()
-    make = partial(make_estimator, backend)
-    clock = Clock(monotonic=monotonic)
-    worker = Worker(FixedPart(part), "worker-0", make, backend.capabilities, clock=clock)
+    worker = made(tmp_path, RecordingBackend(), 0.001, Clock(monotonic=monotonic))
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
     wait_for(lambda: len(reads) > 100)
