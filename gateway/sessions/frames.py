@@ -134,12 +134,18 @@ class Frames:
             return
         self._link.judge(session, session.estimated(estimate))
 
-    def judged(self, session: Session, judgement: Judgement) -> None:
-        """Take the judgement of the frame in flight; ``answer`` sends its answer."""
+    def judged(self, session: Session, judgement: Judgement) -> bool:
+        """Take the judgement of the frame in flight; ``answer`` sends its answer.
+
+        Returns:
+            Whether it was taken; False if it came before, or is of another frame.
+        """
         frame = session.judged(judgement)
-        if frame is not None:
-            metrics.JUDGE.observe(frame.judged - frame.asked)
-            self._unsettled.keep(session, frame)
+        if frame is None:
+            return False
+        metrics.JUDGE.observe(frame.judged - frame.asked)
+        self._unsettled.keep(session, frame)
+        return True
 
     def answer(self, session: Session) -> None:
         """Send the answer to the last judged frame, unless it was sent."""

@@ -233,14 +233,16 @@ class Sessions:
         if session is None:
             return
         began = self._clock.monotonic()
-        self.frames.judged(session, judgement)
-        session.count_codes(codes_of(judgement.status))
-        self.refused.judged(session, judgement)
+        changed = self.frames.judged(session, judgement)
+        if changed:
+            session.count_codes(codes_of(judgement.status))
+            self.refused.judged(session, judgement)
         if judgement.final and judgement.result is not None:
-            session.decide(judgement.result, session.outcome_of(judgement))
+            changed |= session.decide(judgement.result, session.outcome_of(judgement))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
-        self.handover.commit(session, self._release)
+        if changed:  # a repetition must not hold answers that were released
+            self.handover.commit(session, self._release)
         metrics.REPLY.observe(self._clock.monotonic() - began)
 
     def _release(self, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""A gateway's two links without anything at their other ends."""
+"""A gateway's links without anything at their other ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gateway.limits.inflow import HeldBytes
 from gateway.pool.dispatch import Dispatcher, FrameReceiver
 from gateway.sessions.frames import Frames
+from gateway.sessions.handover import Handover, Release
 from gateway.sessions.judgement import Answers, JudgementLink
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.unsettled import Unsettled
@@ -87,6 +88,27 @@ class QuietLink(JudgementLink):
 
     def forget(self, session: Session) -> None:
         self.asked.append("forget")
+
+
+class HoldingHandover(Handover):
+    """A session store that writes when the test says so."""
+
+    commits = True
+
+    def __init__(self) -> None:
+        self.waiting: tuple[Session, Release] | None = None
+
+    def commit(self, session: Session, release: Release) -> None:
+        self.waiting = (session, release)
+
+    def forget(self, session: Session) -> None:
+        self.waiting = None
+
+    def write(self) -> None:
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            session, release = waiting
+            release(session)
 
 
 def quiet_sessions(

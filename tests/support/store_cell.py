@@ -93,15 +93,13 @@ class Cell:
 
     def judge(self, session: Session, *, final: bool = False, accepted: bool = False) -> None:
         """Send one frame and have it judged."""
-        self.sessions.frames.accept(session, FRAME)
-        frame, _ = session.start()
-        self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
+        seq = have_estimated(self.sessions, session)
         self.sessions.receive(
             Judgement(
                 session.id,
-                frame.seq,
+                seq,
                 Profile.PASSIVE,
-                Codec.encode(Command.STATUS, {"seq": frame.seq}),
+                Codec.encode(Command.STATUS, {"seq": seq}),
                 final=final,
                 accepted=accepted,
                 result=RESULT if final else None,
@@ -115,6 +113,14 @@ class Cell:
             assert time.monotonic() < deadline
             self.sessions.sweep()
             await asyncio.sleep(0.01)
+
+
+def have_estimated(sessions: Sessions, session: Session) -> int:
+    """Send a frame and have it estimated; return its number, for its judgement."""
+    sessions.frames.accept(session, FRAME)
+    frame, _ = session.start()
+    sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
+    return frame.seq
 
 
 def attached(session: Session) -> Listener:

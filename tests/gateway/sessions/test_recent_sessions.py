@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from gateway.sessions.recent_sessions import MAX_SESSIONS, codes_of
 from shared.codes import Code
+from shared.config.service import Config
 from shared.frame.estimation import Profile
-from shared.wire.messages import Judgement
+from shared.wire.messages import Judgement, Opened
 from shared.wire.protocol import Codec, Command
 from tests.support.quiet_links import quiet_sessions
+from tests.support.store_cell import have_estimated
 
 TIMED_OUT = Codec.encode(
     Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [Code.SESSION_FAILED]}
@@ -22,11 +24,14 @@ def status(*errors: int) -> str:
 
 async def test_the_leading_reason_is_the_most_frequent_one() -> None:
     """Prompts and "not enough frames yet" are ignored, because every session has them."""
-    sessions = quiet_sessions()
+    limits = {"framesPerSecond": 100, "frameBurst": 100}
+    sessions = quiet_sessions(Config.model_validate({"LIMITS": limits}))
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    sessions.receive(Opened(session.id, Profile.PASSIVE))
     shown = [(Code.TOO_DARK, Code.ASK_TURN_LEFT)] * 2 + [(Code.AGGREGATING,)] * 9
     for codes in [*shown, (Code.NO_FACE,), (Code.ASK_TURN_LEFT,)]:
-        sessions.receive(Judgement(session.id, 1, Profile.PASSIVE, status(*codes)))
+        seq = have_estimated(sessions, session)
+        sessions.receive(Judgement(session.id, seq, Profile.PASSIVE, status(*codes)))
     sessions.end(session, "session too long")
     verdict = Judgement(session.id, 0, Profile.PASSIVE, "", final=True, result=TIMED_OUT)
     sessions.receive(verdict)

@@ -38,7 +38,7 @@ from tests.support.clock import SettableClock
 from tests.support.judge import shot
 from tests.support.quiet_links import QuietLink, QuietPool, quiet_sessions
 from tests.support.stamp import stamped_jpeg
-from tests.support.store_cell import RESULT
+from tests.support.store_cell import RESULT, have_estimated
 
 
 async def test_an_unanswered_request_is_repeated(tmp_path: Path) -> None:
@@ -103,10 +103,8 @@ class Asked:
         self.sessions = quiet_sessions(link=self.link, clock=self._clock)
         self.session, _ = self.sessions.begin("192.0.2.1", mirrored=False, client="null")
         self.sessions.receive(Opened(self.session.id, Profile.PASSIVE, "plugins"))
-        self.sessions.frames.accept(self.session, stamped_jpeg(1, 1))
-        frame, _ = self.session.start()
-        self.sessions.frames.estimated(self.session, frame, encode(Estimate(640, 480)))
-        self.sessions.receive(Judgement(self.session.id, 1, Profile.ACTIVE, "{}"))
+        seq = have_estimated(self.sessions, self.session)
+        self.sessions.receive(Judgement(self.session.id, seq, Profile.ACTIVE, "{}"))
         self.next()
 
     def next(self, seconds: float = 0.0) -> list[str]:

@@ -11,9 +11,9 @@ from gateway.state.session import Session
 from shared.config.service import Config
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened, Settled, SinkHealth
-from shared.wire.protocol import ProtocolError
-from tests.support.quiet_links import quiet_sessions
-from tests.support.store_cell import RESULT, Listener
+from shared.wire.protocol import Codec, Command, ProtocolError
+from tests.support.quiet_links import HoldingHandover, quiet_sessions
+from tests.support.store_cell import RESULT, Listener, have_estimated
 
 
 def made(**limits: int) -> Sessions:
@@ -57,6 +57,22 @@ async def test_a_client_that_leaves_before_a_verdict_is_not_refused(
         sessions.receive(verdict)
     grown = {name: count - before[name] for name, count in outcomes().items()}
     assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
+
+
+async def test_a_repeated_judgement_counts_once() -> None:
+    """Its codes, its low liveness, and with a session store its write."""
+    sessions, store = made(), HoldingHandover()
+    sessions.handover = store
+    session = begin(sessions, "192.0.2.1")
+    sessions.receive(Opened(session.id, Profile.PASSIVE))
+    seq = have_estimated(sessions, session)
+    status = Codec.encode(Command.STATUS, {"seq": seq}, {"isOk": False, "errors": [32]})
+    judgement = Judgement(session.id, seq, Profile.PASSIVE, status, final=True, result=RESULT)
+    sessions.receive(judgement)
+    store.write()
+    assert session.released
+    sessions.receive(judgement)
+    assert (session.codes, store.waiting) == ({32: 1}, None)
 
 
 @pytest.mark.parametrize("required", [False, True])

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.limits.buckets import TokenBucket
-from gateway.sessions.handover import Handover, Release
 from gateway.sessions.sessions import Sessions
 from gateway.state.pending_frame import PendingFrame
 from gateway.state.session import Session
@@ -28,7 +27,7 @@ from shared.frame.intake import Header
 from shared.wire.messages import Judgement, Missing, Open, Opened, Welcome, encode
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.clock import SettableClock
-from tests.support.quiet_links import QuietLink, QuietPool
+from tests.support.quiet_links import HoldingHandover, QuietLink, QuietPool
 from tests.support.stamp import stamped_jpeg
 
 FRAME = stamped_jpeg(1, 1)
@@ -53,27 +52,6 @@ class WatchedSession(Session):
         if name == "state":
             assert value in TRANSITIONS[self.state].values(), (self.state, value)
         super().__setattr__(name, value)
-
-
-class HoldingHandover(Handover):
-    """A session store that writes when the test says so."""
-
-    commits = True
-
-    def __init__(self) -> None:
-        self.waiting: tuple[Session, Release] | None = None
-
-    def commit(self, session: Session, release: Release) -> None:
-        self.waiting = (session, release)
-
-    def forget(self, session: Session) -> None:
-        self.waiting = None
-
-    def write(self) -> None:
-        waiting, self.waiting = self.waiting, None
-        if waiting is not None:
-            session, release = waiting
-            release(session)
 
 
 class Client:
