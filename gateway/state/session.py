@@ -27,8 +27,8 @@ takes for silence."""
 def require_resumable(reconnects: int, max_resumes: int, *, decided: bool) -> None:
     """Check that a session may be resumed once more, ``reconnects`` times with that.
 
-    As many resumptions again are allowed once there is a verdict: a client on a bad line may have
-    used up the first ones, and must still get RESULT.
+    As many resumptions again are allowed once the verdict is released: a client on a bad line may
+    have used up the first ones, and must still get RESULT.
 
     Raises:
         ProtocolError: it was resumed too often.
@@ -270,7 +270,7 @@ class Session(SessionRecord):
         """
         resumes = self.left > 0 or self.outlet is not None
         reconnects = self.reconnects + 1 if resumes else self.reconnects
-        require_resumable(reconnects, max_resumes, decided=self.result is not None)
+        require_resumable(reconnects, max_resumes, decided=self.released)
         self.reconnects = reconnects
         self.address = address or self.address
         if self.outlet is not None:

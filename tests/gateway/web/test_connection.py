@@ -223,7 +223,10 @@ async def test_an_error_in_a_frame_closes_with_1011(
 
 
 async def test_resumptions_are_counted_anew_after_the_verdict() -> None:
-    """Resumptions used up before the verdict do not withhold RESULT from the client."""
+    """Resumptions used up before the verdict do not withhold RESULT from the client.
+
+    Until the verdict is released, nothing shows that there is one.
+    """
     sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
 
@@ -238,6 +241,9 @@ async def test_resumptions_are_counted_anew_after_the_verdict() -> None:
         resume()
     session.reconnects = 2
     session.decide("RESULT")
+    with pytest.raises(ProtocolError, match="too often"):
+        resume()
+    session.release()
     resume()
     resume()
     with pytest.raises(ProtocolError, match="too often"):
