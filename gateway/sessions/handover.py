@@ -199,7 +199,8 @@ class StoreHandover(Handover):
         """
         key = (identity, digest(token))
         if key not in self._taking:
-            self._registry.require_room()
+            # Pending take-overs do not count for new sessions: their tokens are not checked yet.
+            self._registry.require_room(len(self._taking))
             self._taking[key] = asyncio.create_task(self._take(*key))
             self._taking[key].add_done_callback(lambda _: self._taking.pop(key))
         return await asyncio.shield(self._taking[key])

@@ -36,13 +36,13 @@ class SessionRegistry:
         """Number of sessions whose client may not have a verdict yet."""
         return sum(not session.released for session in self._sessions.values())
 
-    def require_room(self) -> None:
-        """Check that one more session may start.
+    def require_room(self, pending: int = 0) -> None:
+        """Check that one more session may start, besides pending ones.
 
         Raises:
             ProtocolError: there are too many in total.
         """
-        if self.undecided >= self._limits.sessions:
+        if self.undecided + pending >= self._limits.sessions:
             raise ProtocolError("the service is full, try again later", code="session.full")
 
     def require_room_for(self, address: str) -> None:

@@ -222,6 +222,27 @@ async def test_two_simultaneous_resumptions_get_one_session(
         assert taken[0].opened.term == 2
 
 
+async def test_pending_take_overs_count_for_the_limit(redis: RedisServer, tmp_path: Path) -> None:
+    """For further ones, but not for new sessions: the take-overs' tokens are not checked yet."""
+    async with cells(redis, tmp_path, sessions=2) as (first, second):
+        second.begin()
+        stored = []
+        for _ in range(2):
+            session, client = first.begin()
+            stored.append((session.id, first.token))
+            first.judge(session)
+            await until(lambda client=client: client.commands == ["STATUS"])
+        handover = second.sessions.handover
+        assert isinstance(handover, StoreHandover)
+        with hanging(redis):
+            taking = asyncio.create_task(second.sessions.resume(*stored[0]))
+            await until(lambda: bool(handover._taking))
+            with pytest.raises(ProtocolError, match="full"):
+                await second.sessions.resume(*stored[1])
+            second.begin()
+        assert await taking is not None
+
+
 async def test_an_abandoned_take_over_is_completed(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
