@@ -22,7 +22,7 @@ from msgspec import structs
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.sealing import Sealer, Stored
 from gateway.sessions.store_contact import StoreContact
-from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
+from gateway.sessions.store_scripts import LOST, READ, READ_STATE, STALE, TAKE, WRITE, keys
 from gateway.state.identity import digest
 from gateway.state.session import Session, require_resumable
 from shared.config.service import Config
@@ -109,6 +109,7 @@ class SealedStore:
         # One take-over at a time waits for its turn, so that writes are never behind many of them.
         self._taking = asyncio.Lock()
         self._timeout = section.timeout
+        self._read_state = self._redis.register_script(READ_STATE)
         self._read = self._redis.register_script(READ)
         self._take = self._redis.register_script(TAKE)
         self._write_sha = ""
@@ -168,19 +169,23 @@ class SealedStore:
         return True
 
     async def _term(self, session: str, token_digest: bytes) -> bytes | None:
-        """Term of a session; None if there is none with that token.
+        """Term of a session that can be taken over; None if there is none with that token.
+
+        The whole log is read and opened only for a client that may have the session.
 
         Raises:
+            MessageError: a piece of it is missing or was not sealed by a gateway.
             ProtocolError: it was resumed too often; its gateway and its client keep it.
         """
-        term, state, kept, judged = await self._read(keys=keys(session))
+        term, state = await self._read_state(keys=keys(session))
         if term is None or state is None:
             return None
-        stored = self._sealer.open(session, state, kept, judged)
+        stored = self._sealer.without_frames(session, state)
         if not hmac.compare_digest(stored.opened.token_digest, token_digest):
             return None
         reconnects = stored.reconnects_in(int(term) + 1) + 1
         require_resumable(reconnects, self._limits.reconnects, decided=stored.result is not None)
+        self._sealer.open(session, *await self._read(keys=keys(session)))
         return bytes(term)
 
     async def _take_over(self, session: str, term: bytes) -> Stored | None:

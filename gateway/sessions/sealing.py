@@ -8,7 +8,7 @@ sessions or restore an earlier state of them, but cannot invent a frame that pas
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -85,7 +85,7 @@ class Sealer:
         Raises:
             MessageError: a piece was not sealed by a gateway, or one is missing.
         """
-        opened, (_, count, kept_seq, profile, seq, reconnects, result) = self._state(session, state)
+        _, (_, count, kept_seq, *_) = self._state(session, state)
         if len(log) != count:
             raise MessageError("a stored session is incomplete")
         packed = self._unseal(session, f"kept {kept_seq}", kept)
@@ -94,7 +94,16 @@ class Sealer:
             for index, piece in enumerate(log)
         ]
         best = msgspec.msgpack.decode(packed, type=BestShot | None)
-        return Stored(opened, judged, best, profile, seq, reconnects, result)
+        return replace(self.without_frames(session, state), log=judged, kept=best)
+
+    def without_frames(self, session: str, state: bytes) -> Stored:
+        """Open the state alone, without judged frames and best shot.
+
+        Raises:
+            MessageError: it was not sealed by a gateway.
+        """
+        opened, (_, _, _, profile, seq, reconnects, result) = self._state(session, state)
+        return Stored(opened, [], None, profile, seq, reconnects, result)
 
     def report(self, session: str, state: bytes) -> SessionReport:
         """Open what the relying party may know.

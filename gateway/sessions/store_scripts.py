@@ -67,10 +67,13 @@ stands too: it replaces an undecided session that another gateway has taken over
 then loses it.
 """
 
+READ_STATE = """
+return {redis.call('HGET', KEYS[3], 'term'), redis.call('HGET', KEYS[1], 'state')}
+"""
+
 READ = """
 local record = redis.call('HMGET', KEYS[1], 'state', 'kept')
-local term = redis.call('HGET', KEYS[3], 'term')
-return {term, record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1)}
+return {record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1)}
 """
 
 TAKE = f"""{_NOW}

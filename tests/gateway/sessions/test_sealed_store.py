@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.sessions.sealed_store import owner_of
+from gateway.sessions.store_scripts import keys
 from gateway.state.identity import digest
 from shared.config.service import Config
+from shared.wire.protocol import ProtocolError
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.stored_gateways import ID, TOKEN, gateways, session, taken
@@ -184,6 +187,22 @@ async def test_a_wrong_resume_token_does_not_take_the_session(
         await first.write(session(1))
         assert await second.store.take(ID, digest("x" * 32)) is None
         assert await first.write(session(2)) == "stored"
+
+
+async def test_a_refused_take_over_reads_no_frames(
+    redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its frames, up to ``LIMITS.logFrames``, would cost this gateway more than the client."""
+    made = session(1)
+    made.reconnects = 1000
+    async with gateways(redis, tmp_path) as (first, second):
+        await first.write(made)
+        with contextlib.closing(redis.client()) as client:
+            client.lset(keys(ID)[1], 0, b"damaged")
+        assert await second.store.take(ID, digest("x" * 32)) is None
+        with pytest.raises(ProtocolError, match="too often"):
+            await second.store.take(ID, digest(TOKEN))
+        assert caplog.messages == []
 
 
 def test_an_owner_survives_its_gateway(tmp_path: Path) -> None:
