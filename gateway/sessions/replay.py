@@ -59,10 +59,14 @@ class Replay:
     def _repeat(self, session: Session) -> None:
         """Repeat the open question of a session; the aggregator answers it as often as asked.
 
-        A message is lost if a connection breaks, as over ``tcp://``, or if the queue is full.
+        A message is lost if a connection breaks, as over ``tcp://``, or if the queue is full. The
+        log is repeated only when the aggregator says that it lacks frames: an aggregator that is
+        still busy with many logs would otherwise get them all again.
         """
-        if not session.known:
+        if session.missing:
             self.replay(session)
+        elif not session.known:
+            self._link.open(session, replay=bool(session.log))
         elif session.released:
             self._link.commit(session)
         elif session.state is State.CLOSING:

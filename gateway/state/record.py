@@ -51,6 +51,7 @@ class SessionRecord:
         asked: monotonic time of the last question to the aggregator.
         refused_before: refused sessions of its address, person and kiosk when this one started.
         known: the aggregator has acknowledged it, so that it outlives this gateway.
+        missing: the aggregator lacks it, or frames of its log, and needs a replay.
         waiting: newest frame, not yet started.
         active: the frame in flight: taken to the pool, and neither judged nor discarded yet.
         prompted: session time at which the last answer was released; None before the first one, or
@@ -84,6 +85,7 @@ class SessionRecord:
     clock: Clock = SYSTEM
     opened_at: str = ""
     known: bool = field(default=False, init=False)
+    missing: bool = field(default=False, init=False)
     waiting: PendingFrame | None = field(default=None, init=False)
     active: PendingFrame | None = field(default=None, init=False)
     prompted: float | None = field(default=None, init=False)

@@ -94,13 +94,13 @@ class Session(SessionRecord):
 
     def mark_replayed(self) -> None:
         """Record that an aggregator gets it again, whose plugins may use every image."""
-        self.known = False
+        self.known = self.missing = False
         self.asked = self.clock.monotonic()
         self.best_score = None
 
     def mark_missing(self) -> None:
-        """Record that the aggregator no longer has it."""
-        self.known = False
+        """Record that the aggregator lacks it, or frames of its log."""
+        self.known, self.missing = False, True
 
     def restore_stored(self, seq: int, reconnects: int, result: str | None) -> None:
         """Add what the session store knows besides the log."""
