@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# boot.sh SOURCE PYTHON_PREFIX ETC: a machine of its own for systemd, as process 1 of new namespaces.
+# boot.sh SOURCE PYTHON_PREFIX ETC GROUP: a machine of its own for systemd, as process 1 of new
+# namespaces.
 #
 # Everything that systemd or the service may write is covered first, so that nothing reaches the
 # real file system. The service's source is at /opt/lunapass/src, its Python at
 # /opt/lunapass/python, its configuration (ETC) at /etc/lunapass. The standard targets are empty:
-# they would start the daemons of a real machine.
+# they would start the daemons of a real machine. All control groups are below GROUP: two machines
+# that run at the same time would otherwise remove each other's.
 set -euo pipefail
 mount --make-rprivate /
 mount -t tmpfs tmpfs /opt
@@ -21,6 +23,8 @@ for folder in etc usr; do
 done
 mount -t tmpfs tmpfs /etc/systemd/system
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir "/sys/fs/cgroup/$4"
+echo 0 >"/sys/fs/cgroup/$4/cgroup.procs"
 mkdir -p /etc/lunapass
 mount --rbind /opt/lunapass/etc /etc/lunapass
 systemd-sysusers /opt/lunapass/src/deploy/systemd/lunapass.sysusers
@@ -35,4 +39,6 @@ StandardOutput=append:/opt/lunapass/etc/log
 StandardError=append:/opt/lunapass/etc/log
 WatchdogSec=4
 END
-exec /lib/systemd/systemd --system --unit=machine.target --log-target=null
+umount /sys/fs/cgroup
+exec unshare --cgroup bash -c "mount -t cgroup2 cgroup2 /sys/fs/cgroup &&
+    exec /lib/systemd/systemd --system --unit=machine.target --log-target=null"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,8 +181,9 @@ def booted(etc: Path) -> Iterator[Machine]:
     if (reason := missing()) is not None:
         pytest.skip(f"no systemd in namespaces: {reason}")
     etc.chmod(0o755)
-    flags = ["--mount", "--pid", "--fork", "--cgroup", "--mount-proc", "--uts", "--ipc"]
-    boot = [str(ROOT / "tests/machines/boot.sh"), str(ROOT), sys.base_prefix, str(etc)]
+    flags = ["--mount", "--pid", "--fork", "--mount-proc", "--uts", "--ipc"]
+    group = f"lunapass-{uuid.uuid4().hex}"
+    boot = [str(ROOT / "tests/machines/boot.sh"), str(ROOT), sys.base_prefix, str(etc), group]
     with (etc / "console").open("wb") as console:
         shell = subprocess.Popen(
             ["unshare", *flags, "--kill-child", "bash", *boot],
@@ -199,7 +201,21 @@ def booted(etc: Path) -> Iterator[Machine]:
         finally:
             shell.kill()  # with --kill-child process 1 and all others end, too
             shell.wait(30)
+            _remove_groups(group)
             sys.stdout.write((etc / "console").read_text())
+
+
+def _remove_groups(group: str) -> None:
+    """Remove the control groups of a machine whose processes were killed."""
+    script = """
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd /sys/fs/cgroup
+        for try in $(seq 50); do
+            find "$1" -depth -type d -exec rmdir {} + && exit
+            sleep 0.1
+        done
+    """
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", group]
+    subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60, check=False)
 
 
 def _first_process(shell: subprocess.Popen[bytes]) -> int:
