@@ -204,9 +204,9 @@ class SessionClient(ABC):
             await self._write(message)
 
     async def _send_or_read_on(self, message: bytes | str) -> None:
-        """Send a message, unless the connection has ended; then the next receptions say why.
+        """Send a message, unless the connection has ended; then reading says why.
 
-        They return what arrived before the end, such as the RESULT of a refusal, and raise then.
+        What arrived before the end, such as the RESULT of a refusal, can still be read.
         """
         with contextlib.suppress(Disconnected):
             await self._send(message)

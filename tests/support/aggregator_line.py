@@ -13,7 +13,7 @@ from shared.wire.lines import AGGREGATOR
 from shared.wire.transport import address_of
 
 KEYS = completed(TransportKeysSection())
-NOBODY: dict[str, Any] = {}
+NO_PLUGINS: dict[str, Any] = {}
 USER_PLUGIN = {"tests.support.plugins:Anything": {"isEnabled": 1}}
 FILE_LOGGER = {"FileLogger": {"isEnabled": 1}}
 VIDEO_REDIS = {"VideoRedis": {"isEnabled": 1}}

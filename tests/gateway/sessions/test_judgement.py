@@ -20,7 +20,7 @@ from shared.frame.intake import Header
 from shared.wire.messages import Judge, Open, decode, encode
 from tests.support.aggregator_line import (
     FILE_LOGGER,
-    NOBODY,
+    NO_PLUGINS,
     USER_PLUGIN,
     VIDEO_REDIS,
     config,
@@ -35,8 +35,8 @@ HEADER = Header("jpeg", 640, 480)
 @pytest.mark.parametrize(
     ("plugins", "passed", "sent"),
     [
-        (NOBODY, False, False),
-        (NOBODY, True, False),
+        (NO_PLUGINS, False, False),
+        (NO_PLUGINS, True, False),
         (USER_PLUGIN, False, True),
         (USER_PLUGIN, True, False),
         (VIDEO_REDIS, False, True),
@@ -52,11 +52,11 @@ async def test_the_received_bytes_are_sent_if_a_plugin_needs_them(
 
     If it turns a plugin off, running sessions still have that plugin, which needs the bytes.
     """
-    wanted, nobody = config(tmp_path, plugins), config(tmp_path, NOBODY)
+    wanted, without = config(tmp_path, plugins), config(tmp_path, NO_PLUGINS)
     aggregator = listening(wanted)
-    link = JudgementLink(nobody if reload == "turns it on" else wanted, Ledger(STEPS))
+    link = JudgementLink(without if reload == "turns it on" else wanted, Ledger(STEPS))
     if reload != "none":
-        link.renew(wanted if reload == "turns it on" else nobody)
+        link.renew(wanted if reload == "turns it on" else without)
     now = time.monotonic()
     frame = PendingFrame(7, b"picture", HEADER, now, now + 60)
     frame.estimate, frame.shot = encode(Estimate(640, 480)), shot(7) if passed else None

@@ -33,7 +33,7 @@ from shared.wire.messages import (
     encode,
 )
 from shared.wire.records import END, Judged
-from tests.support.aggregator_line import FILE_LOGGER, NOBODY, config, listening
+from tests.support.aggregator_line import FILE_LOGGER, NO_PLUGINS, config, listening
 from tests.support.clock import SettableClock
 from tests.support.judge import shot
 from tests.support.quiet_links import QuietLink, QuietPool, quiet_sessions
@@ -162,7 +162,7 @@ async def test_a_new_aggregator_gets_the_same_best_shot(tmp_path: Path) -> None:
 
     Its plugins may use the images of frames that the earlier ones did not need.
     """
-    settings = config(tmp_path, NOBODY)
+    settings = config(tmp_path, NO_PLUGINS)
     aggregator = listening(settings)
     link = JudgementLink(settings, Ledger(STEPS))
     registry = SessionRegistry(settings, Unsettled(settings.MIDDLEWARES.WS, 0))
