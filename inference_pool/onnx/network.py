@@ -19,7 +19,7 @@ class Network:
     The constructor runs the model once: this shows that it works, and the first run is ten times
     slower because it allocates. The input gets pixel values 0..255 times ``scale`` plus ``offset``,
     in the order RGB or BGR; its channels are the first or the last axis. ``size`` is height and
-    width.
+    width; with ``any_size`` the model may leave them open.
 
     Attributes:
         outputs: names of the model's outputs, in the model's order.
@@ -36,8 +36,9 @@ class Network:
         rgb: bool,
         scale: float = 1.0,
         offset: float = 0.0,
+        any_size: bool = False,
     ) -> None:
-        shape = _image_shape(session, size)
+        shape = _image_shape(session, size, any_size=any_size)
         self._session = session
         self._name = session.get_inputs()[0].name
         self.outputs = [output.name for output in session.get_outputs()]
@@ -100,15 +101,24 @@ class Network:
         self._planes = [*(self._arranged[::-1] if self._rgb else self._arranged), opacity]
 
 
-def _image_shape(session: ModelSession, size: tuple[int, int]) -> tuple[int, ...]:
+def _image_shape(
+    session: ModelSession, size: tuple[int, int], *, any_size: bool
+) -> tuple[int, ...]:
     """Return the shape of a model's image input without the batch, channels first or last."""
     inputs = session.get_inputs()
     batch, *shape = inputs[0].shape
     one = batch == 1 or not isinstance(batch, int)
     first, last = (CHANNELS, *size), (*size, CHANNELS)
+    if any_size and len(shape) == len(first) and shape[0] == CHANNELS:
+        shape = [CHANNELS, *(_sized(*pair) for pair in zip(shape[1:], size, strict=True))]
     if len(inputs) != 1 or not one or tuple(shape) not in (first, last):
         raise ModelError(
             f"a model has an input of shape {inputs[0].shape}, expected {[1, *first]};"
             " fetch the models again with 'lunapass models pull'"
         )
     return tuple(shape)
+
+
+def _sized(dimension: object, size: int) -> object:
+    """Give an open dimension its size."""
+    return dimension if isinstance(dimension, int) else size

@@ -7,17 +7,18 @@ import numpy.typing as npt
 import onnxruntime
 
 from inference_pool.models.manifest import Rewrite
-from inference_pool.models.pulling import heads, prelu
+from inference_pool.models.pulling import prelu, yunet
 from shared.errors import ModelError
 
 Floats = npt.NDArray[np.float32]
+Shape = list[int | str | None]
 Draw = Callable[[list[int], type[np.float32]], Floats]
 
 TOLERANCE = 1e-4
 """Greatest difference of any output before and after a rewrite."""
 _REWRITES: dict[Rewrite, Callable[[bytes], bytes]] = {
     "prelu": prelu.rewrite,
-    "heads": heads.rewrite,
+    "yunet": yunet.rewrite,
 }
 
 
@@ -42,20 +43,26 @@ def greatest_difference(before: bytes, after: bytes) -> float:
 
     The difference is absolute; it is NaN if an output has NaN.
     """
-    pairs = zip(_outputs(before), _outputs(after), strict=True)
+    # Those of the original, because a variant may leave them open.
+    shapes = [tensor.shape for tensor in _session(before).get_inputs()]
+    pairs = zip(_outputs(before, shapes), _outputs(after, shapes), strict=True)
     return float(np.max([np.abs(one - other).max() for one, other in pairs]))
 
 
-def _outputs(model: bytes) -> list[Floats]:
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def _outputs(model: bytes, shapes: list[Shape]) -> list[Floats]:
+    session = _session(model)
     random = np.random.default_rng(0)
     draws: list[Draw] = [random.random, random.standard_normal]
     outputs: list[Floats] = []
     for draw in draws:
         feeds = {}
-        for tensor in session.get_inputs():
+        for tensor, shape in zip(session.get_inputs(), shapes, strict=True):
             # Open dimensions become 1.
-            shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
-            feeds[tensor.name] = draw(shape, np.float32)
+            sizes = [size if isinstance(size, int) else 1 for size in shape]
+            feeds[tensor.name] = draw(sizes, np.float32)
         outputs.extend(session.run(None, feeds))
     return outputs

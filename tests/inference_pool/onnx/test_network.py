@@ -120,3 +120,20 @@ def test_runtime_failure_is_an_estimation_error() -> None:
     session.failing = True
     with pytest.raises(EstimationError, match="broken"):
         network.run(PICTURE)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, "height", "width"), (1, 3, 2, None)])
+def test_an_open_size_is_taken_only_on_request(shape: tuple[int | str, ...]) -> None:
+    """Most networks work at one size, and would judge wrongly at another."""
+    with pytest.raises(ModelError, match="expected"):
+        Network(Session(shape), (2, 4), rgb=False)
+    session = Session(shape)
+    Network(session, (2, 4), rgb=False, any_size=True).run(PICTURE)
+    assert np.array_equal(session.seen[-1][0], PICTURE.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("shape", [(1, "height", "width", 3), (1, "c", "h", "w"), (1, 3, 2, 5)])
+def test_an_open_size_does_not_excuse_another_shape(shape: tuple[int | str, ...]) -> None:
+    """Channels must come first and be three, and a given size must be the wanted one."""
+    with pytest.raises(ModelError, match="expected"):
+        Network(Session(shape), (2, 4), rgb=False, any_size=True)

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from inference_pool.models.manifest import ModelSpec, load_manifest
-from inference_pool.models.pulling import heads, prelu, variants
+from inference_pool.models.pulling import prelu, variants, yunet
 from shared.errors import ModelError
 
 PINNED = [role for role, spec in load_manifest().reference.items() if spec.rewrite]
@@ -76,7 +76,7 @@ def test_no_prelu_is_left_and_names_stay(prelu_network):
 
 def test_heads_of_one_map_are_merged():
     """Each output stays the same; the single head and other operators are unchanged."""
-    before, after = detector_network(), heads.rewrite(detector_network())
+    before, after = detector_network(), yunet.rewrite(detector_network())
     x = np.random.default_rng(1).normal(size=(1, 2, 5, 6)).astype(np.float32)
     for expected, got in zip(run(before, x), run(after, x), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-5)
@@ -87,7 +87,16 @@ def test_heads_of_one_map_are_merged():
     assert len(graph.initializer) == 10
 
 
-@pytest.mark.parametrize("rewrite", [prelu.rewrite, heads.rewrite])
+def test_a_detector_takes_images_of_other_sizes():
+    """The rewritten network runs at any height and width, and still only on two channels."""
+    after = yunet.rewrite(detector_network())
+    outputs = run(after, np.zeros((1, 2, 9, 4), np.float32))
+    assert [output.shape for output in outputs] == [(1, 9, 4, count) for count in (*HEADS, 2)]
+    with pytest.raises(Exception, match="Got invalid dimensions"):
+        run(after, np.zeros((1, 3, 9, 4), np.float32))
+
+
+@pytest.mark.parametrize("rewrite", [prelu.rewrite, yunet.rewrite])
 def test_same_bytes_every_time(prelu_network, rewrite):
     """The variant can be pinned by its hash."""
     for model in (prelu_network(), detector_network()):

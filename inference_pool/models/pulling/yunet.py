@@ -1,9 +1,12 @@
-"""Rewrite that merges a detector's small heads into one head per feature map.
+"""Rewrite of YuNet that merges its small heads and lets it take images of any size.
 
-YuNet has separate heads for class, object, box and points: a 1x1 convolution to one to ten
+It has separate heads for class, object, box and points: a 1x1 convolution to one to ten
 channels, a 3x3 depthwise convolution, and a transposition. Runtimes process eight channels at a
 time, so a head of one channel costs as much as one of eight. The heads of one feature map are
 concatenated and their result is split; the numbers are the same.
+
+Height and width of the input become open, so that one network runs at several sizes. YuNet's other
+operators already depend on the size of what they get.
 """
 
 from collections import defaultdict
@@ -19,7 +22,7 @@ Head = tuple[onnx.NodeProto, onnx.NodeProto, onnx.NodeProto]
 
 
 def rewrite(model: bytes) -> bytes:
-    """Merge the heads of each feature map; equal input gives equal bytes.
+    """Merge the heads of each feature map and open the size; equal input gives equal bytes.
 
     The model has an opset below 13, and its weights in initialisers.
     """
@@ -29,6 +32,7 @@ def rewrite(model: bytes) -> bytes:
         if len(heads) > 1:
             _replace(proto.graph, heads, _merged(feature_map, heads, weights))
     _store_used_weights(proto.graph, weights)
+    _open_size(proto.graph)
     onnx.checker.check_model(proto)
     return bytes(proto.SerializeToString(deterministic=True))
 
@@ -125,3 +129,13 @@ def _store_used_weights(graph: onnx.GraphProto, weights: dict[str, Floats]) -> N
     used = [numpy_helper.from_array(weights[name], name) for name in weights if name in inputs]
     del graph.initializer[:]
     graph.initializer.extend(used)
+
+
+def _open_size(graph: onnx.GraphProto) -> None:
+    """Name height and width of the input; open the dimensions that follow from them."""
+    height, width = graph.input[0].type.tensor_type.shape.dim[2:]
+    height.dim_param, width.dim_param = "height", "width"
+    del graph.value_info[:]
+    for result in graph.output:  # first the batch, last the channels
+        for dimension in result.type.tensor_type.shape.dim[1:-1]:
+            dimension.Clear()
