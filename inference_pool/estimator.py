@@ -27,6 +27,8 @@ from shared.process.clock import SYSTEM, Clock
 Step = Callable[["_Frame"], None]
 
 _NAMES = {stage: stage.name.lower() for stage in Stage}
+_QUICK = tuple(stage for stage in Stage if stage <= Stage.HEAD_POSE)
+"""Stages of a quick look. The later ones depend too much on an exact face box."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,10 @@ class Estimator:
     Each measure is taken once, in the order of ``Stage``. The first stage with a failed check ends
     the estimation, so later, more expensive stages do not run. If the backend raises
     ``EstimationError``, the stage fails with its own code.
+
+    A quick look refuses some frames with less effort: those of one face that surely fail a check
+    before the eyes. Every other frame is estimated as if there had been no quick look. It needs
+    ``multifacePolicy`` 0, because it may miss the face that another policy would judge.
 
     Args:
         describe: add the face descriptor to frames that passed every stage.
@@ -89,6 +95,12 @@ class Estimator:
         self._signs = signs
         self._scene = scene
         self._exhaustive = exhaustive
+        self._lenient = rules.lenient()
+        self._looks_quickly = (
+            backend.capabilities.quick_look
+            and rules.thresholds.multifacePolicy == 0
+            and not exhaustive
+        )
         self._models = _models_of(backend)
         self.face: Face | None = None
         self._steps: dict[Stage, Step] = {
@@ -109,13 +121,28 @@ class Estimator:
             Profile.ACTIVE: tuple(stage for stage in Stage if stage <= Stage.EYES),
         }
 
-    def estimate(self, image: Image, profile: Profile, *, mirrored: bool = False) -> Estimate:
+    def estimate(
+        self, image: Image, profile: Profile, *, mirrored: bool = False, quick: bool = False
+    ) -> Estimate:
         """Measure and judge one frame, (height, width, 3) BGR, up to the first failed stage.
 
         In a ``mirrored`` image, as from a selfie camera, the right side is the person's own right.
         Angles and eyes are always reported from the person's own view; the face box and the margins
         are in pixels of the image.
+
+        ``quick`` tries a quick look first, which pays if the frame will probably be refused.
         """
+        frame = self._frame(image, profile, mirrored)
+        if quick and self._looks_quickly and profile is Profile.PASSIVE:
+            start = self._monotonic()
+            if self._refuses_quickly(frame):
+                return self._estimated(frame)
+            frame = self._frame(image, profile, mirrored)  # nothing of the quick look remains
+            self._record_time(frame.estimate, "quick_look", start)
+        self._look(frame)
+        return self._estimated(frame)
+
+    def _frame(self, image: Image, profile: Profile, mirrored: bool) -> _Frame:
         height, width = image.shape[:2]
         estimate = Estimate(
             width=width,
@@ -125,28 +152,48 @@ class Estimator:
             models=self._models,
             needs_actions=self._backend.capabilities.needs_actions,
         )
-        frame = _Frame(image, estimate, mirrored)
+        return _Frame(image, estimate, mirrored)
+
+    def _refuses_quickly(self, frame: _Frame) -> bool:
+        """Take a quick look; return whether it refuses the frame, which needs no full look then."""
+        estimate = frame.estimate
+        for stage in _QUICK:
+            step = self._faces_quickly if stage is Stage.FACES else self._steps[stage]
+            errors = self._run(stage, step, frame)
+            if errors or (stage is Stage.FACES and estimate.faces != 1):
+                break
+        estimate.stage, estimate.errors = stage, errors
+        surely = judge(stage, estimate, self._lenient)
+        failed = FAILURE.get(stage, Code.ESTIMATION_FAILED) in errors
+        estimate.quick = estimate.refused_early and bool(surely) and not failed
+        return estimate.quick
+
+    def _look(self, frame: _Frame) -> None:
+        """Take a full look."""
+        estimate, profile = frame.estimate, frame.estimate.profile
         for stage in self._stages[profile]:
-            errors = self._run(stage, frame)
+            errors = self._run(stage, self._steps[stage], frame)
             if estimate.ok:
                 estimate.stage, estimate.errors = stage, errors
             if errors and not self._exhaustive:
                 break
         if estimate.ok or estimate.reached_liveness:
-            estimate.pixels = pixel_digest(image)
+            estimate.pixels = pixel_digest(frame.image)
         measured = _liveness_measured(estimate)
         if self._describe if estimate.ok else self._describe_refused and measured:
             self._descriptor(frame)
         if profile is Profile.PASSIVE and (estimate.ok or measured):
             self._life_signs(frame)
-        self.face = frame.chosen
-        return estimate
 
-    def _run(self, stage: Stage, frame: _Frame) -> tuple[int, ...]:
+    def _estimated(self, frame: _Frame) -> Estimate:
+        self.face = frame.chosen
+        return frame.estimate
+
+    def _run(self, stage: Stage, step: Step, frame: _Frame) -> tuple[int, ...]:
         """Measure and judge one stage; return the codes of its failed checks."""
         start = self._monotonic()
         try:
-            self._steps[stage](frame)
+            step(frame)
         except EstimationError:
             return (FAILURE.get(stage, Code.ESTIMATION_FAILED),)
         finally:
@@ -154,7 +201,12 @@ class Estimator:
         return judge(stage, frame.estimate, self._rules)
 
     def _faces(self, frame: _Frame) -> None:
-        faces = self._backend.detect(frame.image)
+        self._take(self._backend.detect(frame.image), frame)
+
+    def _faces_quickly(self, frame: _Frame) -> None:
+        self._take(self._backend.look_quickly(frame.image), frame)
+
+    def _take(self, faces: list[Face], frame: _Frame) -> None:
         frame.estimate.faces = len(faces)
         if faces:
             frame.chosen = self._choose(faces, frame.estimate)

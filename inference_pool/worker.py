@@ -194,7 +194,8 @@ class Worker:
         estimate.rotation = job.rotation
         packed = encode(estimate)
         score = estimate.liveness.score if estimate.liveness else None
-        self._send(Done(job.lease, job.slot, job.generation, estimate.ok, packed, score))
+        early = estimate.refused_early and (estimate.quick or not job.quick)
+        self._send(Done(job.lease, job.slot, job.generation, estimate.ok, packed, score, early))
         for step, milliseconds in estimate.timings.items():
             self._accounts.observe(step, milliseconds / 1000)
         self._accounts.observe("job", self._clock.monotonic() - start)
@@ -207,7 +208,9 @@ class Worker:
         slab = self._lent.slab
         try:
             image = slab.frame(job.slot, job.generation, job.seq)
-            estimate = self._estimator.estimate(image, job.profile, mirrored=job.mirrored)
+            estimate = self._estimator.estimate(
+                image, job.profile, mirrored=job.mirrored, quick=job.quick
+            )
             slab.check(job.slot, job.generation, job.seq)
         except LunaPassError as error:
             log.error("frame not estimated: %s", error)
@@ -231,8 +234,13 @@ def _log_estimate(estimate: Estimate) -> None:
     """Log at level 2 how far a frame got, its codes, and the time of each stage."""
     if log.isEnabledFor(logging.DEBUG):
         times = {stage: round(time, 2) for stage, time in estimate.timings.items()}
-        fields = {"stage": estimate.stage.name.lower(), "codes": list(estimate.errors)}
-        log.debug("frame estimated", extra={"fields": {**fields, "milliseconds": times}})
+        fields = {
+            "stage": estimate.stage.name.lower(),
+            "codes": list(estimate.errors),
+            "quick": estimate.quick,
+            "milliseconds": times,
+        }
+        log.debug("frame estimated", extra={"fields": fields})
 
 
 def warm_up(estimator: Estimator) -> None:

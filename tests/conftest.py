@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from inference_pool.models.manifest import load_manifest
+from inference_pool.models.pulling.variants import verified_variant
 from shared.frame.estimation import Image
 from tests.support.fallback import fallback_set
 
@@ -47,6 +48,22 @@ def models_directory() -> Path:
             return place
     tried = ", ".join(map(str, places))
     pytest.skip(f"no folder with the reference models; tried {tried} ($LUNAPASS_MODEL_SOURCE)")
+
+
+@pytest.fixture(scope="session")
+def pulled_models(models_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference models as ``lunapass models pull`` leaves them, with the detector's variant."""
+    folder = tmp_path_factory.mktemp("pulled")
+    for spec in load_manifest().reference.values():
+        if (models_directory / spec.file).is_file():
+            (folder / spec.file).symlink_to(models_directory / spec.file)
+    detector = load_manifest().reference["detector"]
+    assert detector.rewrite
+    assert detector.variant
+    original = (folder / detector.file).read_bytes()
+    variant = verified_variant(original, detector.rewrite, detector.file)
+    (folder / detector.variant).write_bytes(variant)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +47,14 @@ MIN_STEP_SECONDS = 0.05
 Fingerprint = tuple[object, ...]
 
 
+@dataclass
+class _SeenFaces:
+    """Faces seen so far, and since when the last one has not changed."""
+
+    fingerprints: deque[Fingerprint] = field(default_factory=lambda: deque(maxlen=HISTORY_FRAMES))
+    still_since: float | None = None
+
+
 class VirtualCameraChecker(Plugin):
     """Collects evidence and ends the session once its score reaches the threshold.
 
@@ -65,8 +74,7 @@ class VirtualCameraChecker(Plugin):
         self._labels = labels
         self._found: dict[str, int] = {}
         self._frame_rate = 0.0
-        self._fingerprints: deque[Fingerprint] = deque(maxlen=HISTORY_FRAMES)
-        self._still_since: float | None = None
+        self._seen = {quick: _SeenFaces() for quick in (False, True)}
         self._arrivals: deque[float] = deque()
         self._before: tuple[float, Estimate] | None = None
 
@@ -120,20 +128,25 @@ class VirtualCameraChecker(Plugin):
         self._found[kind] = min(self._found.get(kind, 0) + 1, MAX_OCCURRENCES)
 
     def _check_repetition(self, now: float, estimate: Estimate) -> None:
-        """Detect a frozen stream (same face as before) and a loop (same face as earlier)."""
+        """Detect a frozen stream (same face as before) and a loop (same face as earlier).
+
+        A quick look measures the same image otherwise than a full one, so each is compared with its
+        own kind.
+        """
         fingerprint = _fingerprint(estimate)
         if fingerprint is None:
             return
-        if self._fingerprints and self._fingerprints[-1] == fingerprint:
-            self._still_since = now if self._still_since is None else self._still_since
-            if now - self._still_since >= FROZEN_SECONDS:
-                self._still_since = now
+        seen = self._seen[estimate.quick]
+        if seen.fingerprints and seen.fingerprints[-1] == fingerprint:
+            seen.still_since = now if seen.still_since is None else seen.still_since
+            if now - seen.still_since >= FROZEN_SECONDS:
+                seen.still_since = now
                 self._record("frozen")
             return
-        self._still_since = None
-        if fingerprint in self._fingerprints:
+        seen.still_since = None
+        if fingerprint in seen.fingerprints:
             self._record("repeated")
-        self._fingerprints.append(fingerprint)
+        seen.fingerprints.append(fingerprint)
         self._check_rate(now)
 
     def _check_rate(self, now: float) -> None:

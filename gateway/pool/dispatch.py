@@ -215,6 +215,7 @@ class Dispatcher:
             lease.session.opened.mirrored,
             lease.frame.deadline,
             lease.frame.rotation,
+            lease.session.expects_refusal,
         )
         if self._channel.send(encode(job), worker.peer):
             lease.frame.sent = sent
@@ -288,6 +289,7 @@ class Dispatcher:
         worker.head_since = now
         lease.frame.estimated = now
         lease.frame.passed = done.passed and lease.profile is Profile.PASSIVE
+        lease.frame.refused_early = done.early
         if lease.frame.passed and lease.session.may_use_image(done.score):
             self._encode(lease, done.estimate)
         else:  # it cannot become the best shot

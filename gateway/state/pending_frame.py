@@ -26,7 +26,8 @@ class FramePictures(NamedTuple):
 class PendingFrame:
     """An accepted frame that is not judged yet.
 
-    Its session sets what concerns its answer, the pool the times of the steps there and the shot.
+    Its session sets what concerns its answer, the pool the times of the steps there, the shot, and
+    what the worker said of it.
 
     Attributes:
         seq: number in the session, from 1.
@@ -42,6 +43,7 @@ class PendingFrame:
         estimate: its estimate, once a worker gave one; then its judgement is awaited.
         shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
         passed: it passed every check of the worker.
+        refused_early: it failed a check that a quick look makes, so that one at the next pays.
         at: session time of its arrival, once it has its estimate; see ``Session.time_of``.
         wall: the same moment on the wall clock, for the token.
     """
@@ -55,6 +57,7 @@ class PendingFrame:
     estimate: bytes | None = None
     shot: BestShot | None = None
     passed: bool = False
+    refused_early: bool = False
     at: float = 0.0
     wall: float = 0.0
     begun: float = 0.0

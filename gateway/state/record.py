@@ -61,6 +61,7 @@ class SessionRecord:
         codes: number of frames judged here that had each code.
         best_score: liveness score that the next frame must exceed for its image to be used; None
             if its image is used anyway, or that is not known.
+        early_refusals: number of frames in a row after which a quick look pays.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         unsettled: images of the frames after that, by number.
         result: text of RESULT once there is a verdict.
@@ -94,6 +95,7 @@ class SessionRecord:
     codes: Counter[int] = field(default_factory=Counter, init=False)
     kept: BestShot | None = field(default=None, init=False)
     best_score: float | None = field(default=None, init=False)
+    early_refusals: int = field(default=0, init=False)
     settled: int = field(default=0, init=False)
     unsettled: dict[int, FramePictures] = field(default_factory=dict, init=False)
     result: str | None = field(default=None, init=False)

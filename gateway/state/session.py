@@ -19,6 +19,9 @@ from shared.wire.messages import Judgement, Opened
 from shared.wire.protocol import CloseCode, Codec, Command, Drop, ProtocolError
 from shared.wire.records import END, Judged
 
+QUICK_LOOKS = 8
+"""Quick looks in a row. The frame after them gets a full look, in case a quick one is always wrong
+about a person."""
 ANNOUNCED_BYTES = 60_000
 """A RESULT above this is announced. Below, it takes at most 7.5 s at 64 kbit/s, which no client
 takes for silence."""
@@ -153,6 +156,14 @@ class Session(SessionRecord):
         was_answered, frame.answered = frame.answered, True
         return not was_answered
 
+    @property
+    def expects_refusal(self) -> bool:
+        """Whether a quick look at the next frame pays: the one before failed a check that it makes.
+
+        It is not stored: another gateway begins with a full look.
+        """
+        return self.early_refusals % (QUICK_LOOKS + 1) > 0
+
     def may_use_image(self, score: float | None) -> bool:
         """Return whether the image of a frame that passed with this liveness score may be used."""
         return self.best_score is None or score is None or score > self.best_score
@@ -185,6 +196,7 @@ class Session(SessionRecord):
         if judgement.keep and frame.shot is not None:
             self.kept = frame.shot
         self.best_score = judgement.best_score
+        self.early_refusals = self.early_refusals + 1 if frame.refused_early else 0
         self.active = None
         self.profile = judgement.profile
         if not frame.answered:  # else its deadline has passed, and the client got DROPPED

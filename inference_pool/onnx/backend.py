@@ -95,6 +95,7 @@ class OnnxBackend:
         is_fallback = models.kind is Kind.FALLBACK
         detector = BlazeFace if is_fallback else YuNet
         self._detector = detector(models.session("detector"))
+        self._quick_detector = None if is_fallback else YuNet.quick(models.session("detector"))
         self._mesh = FaceMesh(models.session("mesh"))
         self._pose = PoseSolver(models.path("canonical"))
         self._quality = FaceQuality()
@@ -110,6 +111,7 @@ class OnnxBackend:
             passive_liveness=self._liveness is not None,
             needs_actions=is_fallback,
             descriptor=self._descriptor is not None,
+            quick_look=self._quick_detector is not None,
             name=f"onnx, {models.kind} models",
             models=short_digest(
                 {**models.loaded, **({"site_head": head_file.digest} if head_file else {})}
@@ -154,9 +156,20 @@ class OnnxBackend:
 
     def detect(self, image: Image) -> list[Face]:
         """Find the faces; ignore those far smaller than the widest one."""
-        faces = self._detector.detect(image)
-        widest = max((face.box.width for face in faces), default=0)
-        return [face for face in faces if face.box.width >= MIN_RELATIVE_WIDTH * widest]
+        return _without_background(self._detector.detect(image))
+
+    def look_quickly(self, image: Image) -> list[Face]:
+        """Find faces in a smaller copy of the image; ignore those far smaller than the widest one.
+
+        Raises:
+            EstimationError: the detector takes images of one size only.
+        """
+        if self._quick_detector is None:
+            raise EstimationError("the detector takes images of one size only")
+        faces = self._quick_detector.detect(image)
+        for face in faces:
+            face.hasty = True
+        return _without_background(faces)
 
     def quality(self, image: Image, face: Face) -> Quality:
         """Measure sharpness and light in the face area."""
@@ -242,6 +255,11 @@ def passive_liveness(
     except EstimationError as error:
         raise ModelError(f"MODELS.siteHead: {error}") from error
     return liveness
+
+
+def _without_background(faces: list[DetectedFace]) -> list[Face]:
+    widest = max((face.box.width for face in faces), default=0)
+    return [face for face in faces if face.box.width >= MIN_RELATIVE_WIDTH * widest]
 
 
 def _detected(face: Face) -> DetectedFace:

@@ -16,10 +16,12 @@ class DetectedFace:
         points: key points in frame pixels: eyes, nose tip, then others that depend on the detector.
             Of each pair the person's own right one, on the image's left, is first. Fitting the mesh
             replaces key points that contradict it.
+        hasty: a quick look found it: its mesh is fitted with less effort, too.
         mesh: (468, 3) points of the face mesh in frame pixels; None before it is fitted.
     """
 
     box: Box
     score: float
     points: Points
+    hasty: bool = False
     mesh: Points | None = None

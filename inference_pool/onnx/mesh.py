@@ -86,7 +86,8 @@ class FaceMesh:
         return face.mesh
 
     def _fit(self, image: Image, face: DetectedFace) -> Points:
-        view = self._upright(image, _from_detection(face))
+        search = self._first if face.hasty else self._upright
+        view = search(image, _from_detection(face))
         for _ in range(MAX_PASSES - 1):
             roll = _roll(view.mesh)
             if abs(remainder(roll - view.square.angle, tau)) < LEVEL_ENOUGH:
@@ -110,6 +111,16 @@ class FaceMesh:
         if not best.presence - opposite.presence >= DOUBT:
             raise EstimationError("the face mesh does not show which way up the face is")
         return best
+
+    def _first(self, image: Image, square: Square) -> _View:
+        """Return the view of a square as it is, without a look at others.
+
+        A face that is upside down may fit, so this is not enough to accept a frame.
+        """
+        view = self._view(image, square)
+        if not view.presence >= FAINT:
+            raise EstimationError("the face mesh does not show which way up the face is")
+        return view
 
     def _view(self, image: Image, square: Square) -> _View:
         points, presence = self._run(square.cut(image, self._crop))

@@ -73,7 +73,8 @@ class ModelsSection(Section):
     provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
     """What runs the models. ``auto`` takes the fastest for each model; ``openvino`` is an extra."""
     rewritePrelu: Flag = True
-    """Use the faster variants that ``lunapass models pull`` makes (PReLU, the detector's heads)."""
+    """Use the faster variants that ``lunapass models pull`` makes (PReLU, the detector's heads).
+    Quick looks need that of the detector."""
     glasses: Flag = True
     """Use the optional eyeglasses model if it is present."""
     thirdLiveness: Flag = False

@@ -9,7 +9,7 @@ and the rules; it returns the codes of what failed. A value equal to its thresho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from shared.codes import Code
@@ -18,18 +18,42 @@ from shared.config.service import ChecksSection, Config
 from shared.digests import short_digest
 from shared.frame.estimation import Estimate, Liveness, Profile, Stage
 
+BOX_SLACK, QUALITY_SLACK, POSE_SLACK = 0.1, 0.1, 4.0
+"""Allowance for the errors of a quick look: of the face box as a share of its sides, of the scores
+of quality, and of the angles in degrees. Measured in docs/optimisations.md."""
+
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds and limits of the checks."""
+    """Thresholds and limits of the checks.
+
+    Attributes:
+        box_slack: share of its sides by which a face box may miss its limits.
+    """
 
     thresholds: ThresholdsSection = field(default_factory=ThresholdsSection)
     limits: ChecksSection = field(default_factory=ChecksSection)
+    box_slack: float = 0.0
 
     @classmethod
     def of(cls, config: Config) -> Rules:
         """Return the rules of a configuration."""
         return cls(config.LIVENESS.THRESHOLDS, config.CHECKS)
+
+    def lenient(self) -> Rules:
+        """Return rules that allow for the errors of a quick look.
+
+        They differ in the checks before the eyes. A frame that they refuse would probably be
+        refused after a full look, too.
+        """
+        strict = self.thresholds
+        scores = {
+            name: max(0.0, getattr(strict, name) - QUALITY_SLACK)
+            for name in ("blur", "light", "dark", "illumination", "specularity")
+        }
+        angles = {name: getattr(strict, name) + POSE_SLACK for name in ("yaw", "pitch", "roll")}
+        thresholds = strict.model_copy(update={**scores, **angles})
+        return replace(self, thresholds=thresholds, box_slack=BOX_SLACK)
 
     @cached_property
     def sunglasses_allowed(self) -> bool:
@@ -101,10 +125,11 @@ def face_size(estimate: Estimate, rules: Rules) -> Codes:
     if face is None:
         return (Code.NO_FACE,)
     max_width = rules.limits.faceShare * min(estimate.width, estimate.height)
+    larger, smaller = 1 + rules.box_slack, 1 - rules.box_slack
     return (
-        _when(face.width < rules.thresholds.faceWidth, Code.FACE_TOO_NARROW)
-        + _when(face.height < rules.thresholds.faceHeight, Code.FACE_TOO_LOW)
-        + _when(face.width > max_width, Code.FACE_TOO_CLOSE)
+        _when(face.width * larger < rules.thresholds.faceWidth, Code.FACE_TOO_NARROW)
+        + _when(face.height * larger < rules.thresholds.faceHeight, Code.FACE_TOO_LOW)
+        + _when(face.width * smaller > max_width, Code.FACE_TOO_CLOSE)
     )
 
 
@@ -123,8 +148,9 @@ def margins(estimate: Estimate) -> tuple[int, int, int, int]:
 
 def frame_margins(estimate: Estimate, rules: Rules) -> Codes:
     """Compare the distance of the face box from each border of the frame and of the region."""
-    left, top, right, bottom = margins(estimate)
     least = rules.min_margins(estimate.width, estimate.height)
+    slack = rules.box_slack * max(estimate.face.width, estimate.face.height) if estimate.face else 0
+    left, top, right, bottom = (margin + slack for margin in margins(estimate))
     return (
         _when(bottom < least[3], Code.MARGIN_BOTTOM)
         + _when(left < least[0], Code.MARGIN_LEFT)

@@ -169,6 +169,7 @@ class Estimate:
         scene: brightness of the frame in a coarse grid; None also unless the camera is fixed.
         needs_actions: the liveness model is too weak to decide without actions
             (``Capabilities.needs_actions``).
+        quick: a quick look refused the frame.
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -194,6 +195,7 @@ class Estimate:
     eyelids: Eyelids | None = None
     scene: Scene | None = None
     needs_actions: bool = False
+    quick: bool = False
 
     @property
     def ok(self) -> bool:
@@ -204,6 +206,12 @@ class Estimate:
     def reached_liveness(self) -> bool:
         """Whether the frame reached the liveness stage."""
         return self.stage is Stage.LIVENESS
+
+    @property
+    def refused_early(self) -> bool:
+        """Whether its one face failed a check that a quick look makes; passive profile only."""
+        early = Stage.QUALITY <= self.stage <= Stage.HEAD_POSE
+        return early and not self.ok and self.profile is Profile.PASSIVE and self.faces == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,7 @@ class Capabilities:
             is empty, and its class and ``name`` are used instead.
         needs_actions: the liveness model is too weak to decide without actions: ActiveLiveness must
             be on, and no session is accepted before its actions are done.
+        quick_look: it has ``look_quickly``.
     """
 
     passive_liveness: bool
@@ -223,6 +232,7 @@ class Capabilities:
     name: str
     models: ShortDigest = ""
     needs_actions: bool = False
+    quick_look: bool = False
 
 
 class Face(Protocol):
@@ -241,7 +251,8 @@ class Backend(Protocol):
     """Source of measures; each worker process has one instance.
 
     Every method may raise ``EstimationError``; the estimator turns it into the stage's code.
-    ``face`` was always returned by this instance's ``detect`` for the same image.
+    ``face`` was always returned by this instance's ``detect`` or ``look_quickly`` for the same
+    image.
     """
 
     @property
@@ -250,6 +261,12 @@ class Backend(Protocol):
 
     def detect(self, image: Image) -> list[Face]:
         """Find all faces of an image."""
+
+    def look_quickly(self, image: Image) -> list[Face]:
+        """Find faces with less effort: boxes are less exact, and small faces may be missed.
+
+        Only called with ``capabilities.quick_look``.
+        """
 
     def quality(self, image: Image, face: Face) -> Quality:
         """Measure sharpness and light on the face area."""

@@ -54,7 +54,8 @@ class Alive(Wire, frozen=True):
 class Done(Wire, frozen=True):
     """A job is finished. Returns one credit; ``passed`` means the estimate has no errors.
 
-    ``score`` is the liveness score, None without one.
+    ``score`` is the liveness score, None without one. ``early`` means that a quick look at the next
+    frame pays: ``Estimate.refused_early``, unless a quick look at this one was in vain.
     """
 
     lease: Natural
@@ -63,6 +64,7 @@ class Done(Wire, frozen=True):
     passed: bool
     estimate: PackedEstimate
     score: Finite | None = None
+    early: bool = False
 
 
 class Leaving(Wire, frozen=True):
@@ -107,6 +109,7 @@ class Job(Wire, frozen=True):
     """Estimate the frame in a slot, before ``deadline`` (seconds of the monotonic clock).
 
     ``rotation`` is how far the gateway rotated the image, in degrees; it goes into the estimate.
+    ``quick`` tries a quick look first, because the frame will probably be refused.
     """
 
     lease: Natural
@@ -118,6 +121,7 @@ class Job(Wire, frozen=True):
     mirrored: bool
     deadline: Finite
     rotation: Rotation = 0
+    quick: bool = False
 
 
 # Gateway -> aggregator; ``incarnation`` names the aggregator that the message is meant for

@@ -18,6 +18,11 @@ def models(models_directory: Path) -> ModelStore:
 
 
 @pytest.fixture(scope="session")
+def pulled(pulled_models: Path) -> ModelStore:
+    return ModelStore(pulled_models, provider="cpu")
+
+
+@pytest.fixture(scope="session")
 def backend(models: ModelStore) -> OnnxBackend:
     return OnnxBackend(models)
 

@@ -35,6 +35,7 @@ class RecordingBackend:
     """Returns good measurements unless a test changes them; ``calls`` names the called methods."""
 
     faces: list[FixedFace] = field(default_factory=lambda: [GOOD_FACE])
+    glimpsed: list[FixedFace] | None = None
     quality_answer: Quality = field(default_factory=lambda: Quality(0.9, 0.9, 0.9, 0.9, 0.9))
     pose_answer: HeadPose = field(default_factory=lambda: HeadPose(0.0, 0.0, 0.0))
     eyes_answer: Eyes = field(default_factory=lambda: Eyes(0.3, 0.3, True, True))
@@ -58,6 +59,10 @@ class RecordingBackend:
     def detect(self, image: Image) -> list[Face]:
         self._note("detect")
         return list(self.faces)
+
+    def look_quickly(self, image: Image) -> list[Face]:
+        self._note("look_quickly")
+        return list(self.faces if self.glimpsed is None else self.glimpsed)
 
     def quality(self, image: Image, face: Face) -> Quality:
         self._note("quality", face)

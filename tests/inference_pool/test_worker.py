@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -19,7 +20,7 @@ from shared.config.generation import Generation, with_transport_keys
 from shared.config.parts import Part
 from shared.config.service import Config
 from shared.errors import ModelError
-from shared.frame.estimation import Capabilities, Liveness, Profile
+from shared.frame.estimation import Capabilities, HeadPose, Liveness, Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Done, Job, Leaving, Open, Ready, SlabOffer, encode
 from tests.inference_pool.recording import RecordingBackend
@@ -145,3 +146,28 @@ def test_a_worker_without_a_gateway_stops_on_request(
     worker.leave()
     thread.join(20)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("yaw", "quick", "early"),
+    [
+        (0, False, False),
+        (40, False, True),
+        (40, True, True),
+        (23, False, True),
+        (23, True, False),  # the quick look was in vain
+    ],
+)
+def test_an_answer_says_whether_a_quick_look_pays_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yaw: float, quick: bool, early: bool
+) -> None:
+    """After an early refusal, but not if the frame is too close to a threshold for a quick look."""
+    capable = Capabilities(True, True, "fixed", quick_look=True)
+    backend = RecordingBackend(capabilities=capable, pose_answer=HeadPose(yaw, 0, 0))
+    worker, sent = made(tmp_path, backend), []
+    monkeypatch.setattr(worker, "_send", sent.append)
+    monkeypatch.setattr(worker, "_lent", Mock(slab=Mock(frame=lambda *_: FRAME)))
+    worker._work(Job(1, 2, 3, SESSION, 4, Profile.PASSIVE, False, inf, quick=quick))
+    worker._finish()
+    done, _ = sent
+    assert (done.passed, done.early) == (yaw == 0, early)

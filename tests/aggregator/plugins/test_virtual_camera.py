@@ -124,6 +124,27 @@ def test_an_image_shown_twice_in_a_row_is_no_evidence() -> None:
     assert found["evidence"] == {}
 
 
+def looked_at(number: int, quick: bool) -> Estimate:
+    """The estimate of an image by a full or a quick look, which measure it differently."""
+    box = Box(102, 99, 196, 224) if quick else Box(100, 100, 200, 220)
+    return picture(2 * number + quick, face=box, quick=quick)
+
+
+def test_images_sent_twice_are_no_evidence_whatever_looks_at_them() -> None:
+    """As by a camera in low light, with one full look after eight quick ones."""
+    frames = [looked_at(number // 4, quick=number % 9 > 0) for number in range(200)]
+    outcome, found = watch(frames)
+    assert not outcome.final
+    assert found["evidence"] == {}
+
+
+def test_a_frozen_stream_is_detected_by_quick_looks() -> None:
+    """The full looks between them do not hide it."""
+    outcome, found = watch([looked_at(0, quick=number % 9 > 0) for number in range(60)])
+    assert refused(outcome)
+    assert found["evidence"]["frozen"] >= 2
+
+
 def test_more_images_than_the_camera_captures_are_detected() -> None:
     """The client sends twice as many different images as its frame rate allows."""
     slow = {"camera": {**CAMERA, "frameRate": 15}}

@@ -33,6 +33,24 @@ async def test_a_valid_answer_is_accepted(rig: Rig) -> None:
     assert rig.dispatcher.free_slots == 2
 
 
+@pytest.mark.parametrize("early", [False, True])
+async def test_an_early_refusal_is_recorded(rig: Rig, early: bool) -> None:
+    """The session then knows whether a quick look at its next frame pays."""
+    job = await rig.job()
+    assert not job.quick
+    await rig.say(Done(job.lease, job.slot, job.generation, False, GOOD, None, early))
+    await until(lambda: rig.estimates)
+    (frame,) = rig.frames
+    assert frame.refused_early is early
+
+
+async def test_a_job_asks_for_a_quick_look_if_that_pays(rig: Rig) -> None:
+    """The session says so after an early refusal."""
+    waiting = session()
+    waiting.early_refusals = 1
+    assert (await rig.job(waiting=waiting)).quick
+
+
 LIES: dict[str, Callable[[Job], Done]] = {
     "another slot": lambda job: Done(job.lease, job.slot + 1, job.generation, True, GOOD),
     "an earlier generation": lambda job: Done(job.lease, job.slot, job.generation - 1, True, GOOD),

@@ -288,3 +288,19 @@ def test_a_verdict_after_the_deadline_is_not_sent(judging: Session) -> None:
     assert judging.state is State.HOLDING
     assert judging.answer() is None
     assert (judging.state, judging.last_judged) == (State.READY, 1)
+
+
+def test_after_an_early_refusal_a_quick_look_pays(judging: Session) -> None:
+    """Eight in a row at most; a full look follows, in case the quick ones were wrong."""
+    expected, early = [], [True] * 11 + [False, True]
+    for seq, refused_early in enumerate(early, 1):
+        if seq > 1:
+            judging.offer(PendingFrame(seq, b"", Header("jpeg", 640, 480), 0.0, 5.0))
+            judging.start()
+            judging.estimated(ESTIMATE)
+        assert judging.active is not None
+        judging.active.refused_early = refused_early
+        judging.judged(Judgement(judging.id, seq, Profile.PASSIVE, "status"))
+        judging.answer()
+        expected.append(judging.expects_refusal)
+    assert expected == [*[True] * 8, False, True, True, False, True]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -44,6 +45,29 @@ def test_a_frame_may_be_read_only(backend: OnnxBackend, portrait: Image) -> None
     assert not portrait.flags.writeable
     for profile in Profile:
         assert Estimator(backend, RULES).estimate(portrait, profile).ok
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda image: cv2.GaussianBlur(image, (0, 0), 9), Code.BLURRED),
+        (lambda image: image // 8, Code.TOO_DARK),
+    ],
+)
+def test_a_quick_look_refuses_a_bad_frame(
+    pulled: ModelStore, portrait: Image, damage: Callable[[Image], Image], code: Code
+) -> None:
+    """With the code of a full look; the undamaged frame gets a full look and passes."""
+    backend = OnnxBackend(pulled)
+    assert backend.capabilities.quick_look
+    estimator, damaged = Estimator(backend, RULES), damage(portrait)
+    quick = estimator.estimate(damaged, Profile.PASSIVE, quick=True)
+    full = estimator.estimate(damaged, Profile.PASSIVE)
+    assert (quick.quick, full.quick) == (True, False)
+    assert code in quick.errors
+    assert quick.errors == full.errors
+    passing = estimator.estimate(portrait, Profile.PASSIVE, quick=True)
+    assert (passing.ok, passing.quick) == (True, False)
 
 
 def test_mirrored_frame_gives_the_same_person(backend: OnnxBackend, media: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from inference_pool.models.store import ModelStore
+from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.detector import MAX_CELLS, SIZE, STRIDES, YuNet
+from shared.frame.checks import BOX_SLACK
 from shared.frame.estimation import Image
 
 
@@ -39,6 +42,43 @@ def test_box_follows_scale_and_place(yunet: YuNet, portrait: Image) -> None:
     expected = (700 + near.box.x + near.box.width / 2, 100 + near.box.y + near.box.height / 2)
     assert centre == pytest.approx(expected, abs=0.1 * near.box.width)
     assert moved.box.width == pytest.approx(near.box.width, rel=0.15)
+
+
+def test_a_quick_look_finds_the_same_face(
+    yunet: YuNet, pulled: ModelStore, portrait: Image
+) -> None:
+    """Its box differs by less than the slack of lenient rules, on a wide frame, too."""
+    quick = YuNet.quick(pulled.session("detector"))
+    assert quick is not None
+    wide = np.zeros((480, 853, 3), np.uint8)
+    wide[:, 100:740] = portrait
+    for image in (portrait, wide):
+        (full,), (seen,) = (detector.detect(image) for detector in (yunet, quick))
+        sides = [(box.x, box.y, box.width, box.height) for box in (full.box, seen.box)]
+        assert np.abs(np.subtract(*sides)).max() < BOX_SLACK * full.box.height
+
+
+def test_no_quick_look_by_a_network_of_one_size(pulled_models: Path) -> None:
+    """As the original file is, and the networks of most inference servers."""
+    original = ModelStore(pulled_models, provider="cpu", variants=False)
+    assert YuNet.quick(original.session("detector")) is None
+    assert not OnnxBackend(original).capabilities.quick_look
+
+
+def test_no_quick_look_by_a_network_that_scales_its_input(pulled: ModelStore) -> None:
+    """It would return the cells of another size, and every box would be wrong."""
+    session = pulled.session("detector")
+
+    def run(names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        (name, image), *_ = feed.items()
+        scaled = np.repeat(np.repeat(image, 2, axis=2), 2, axis=3)[:, :, :SIZE, :SIZE]
+        return session.run(names, {name: scaled})
+
+    scaling = SimpleNamespace(
+        get_inputs=session.get_inputs, get_outputs=session.get_outputs, run=run
+    )
+    assert YuNet(scaling) is not None
+    assert YuNet.quick(scaling) is None
 
 
 @pytest.mark.parametrize("size", [(240, 320), (480, 640), (1080, 1920)])

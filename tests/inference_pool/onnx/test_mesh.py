@@ -77,6 +77,33 @@ def test_tilted_face_is_levelled(
     assert mesh.passes <= MAX_PASSES + OTHER_TURNS
 
 
+@pytest.mark.parametrize("degrees", [0, 30])
+def test_a_hasty_fit_looks_no_other_way(
+    mesh: CountingMesh, yunet: YuNet, portrait: Image, degrees: int
+) -> None:
+    """One run, and more only to level the crop, although the face may be upside down."""
+    image = turned(portrait, degrees)
+    (face,) = yunet.detect(image)
+    face.hasty = True
+    mesh.fit(image, face)
+    hasty, mesh.passes, face.hasty, face.mesh = mesh.passes, 0, False, None
+    mesh.fit(image, face)
+    assert hasty <= mesh.passes
+    assert hasty <= (1 if degrees == 0 else MAX_PASSES)
+
+
+def test_a_hasty_fit_of_a_sideways_face_fails(
+    mesh: CountingMesh, yunet: YuNet, portrait: Image
+) -> None:
+    """Then the quick look decides nothing."""
+    image = turned(portrait, 90)
+    (face,) = yunet.detect(image)
+    face.hasty = True
+    with pytest.raises(EstimationError):
+        mesh.fit(image, face)
+    assert mesh.passes == 1
+
+
 class BrokenMesh(FaceMesh):
     """Returns a face with NaN points."""
 

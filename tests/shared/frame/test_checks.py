@@ -331,3 +331,37 @@ def test_moire_refuses_a_frame_if_the_check_is_on() -> None:
     ):
         estimate = passing(liveness=Liveness(1.0, 1.0, peak))
         assert judge(Stage.LIVENESS, estimate, rules) == codes
+
+
+@given(
+    scores=st.lists(st.floats(0, 1), min_size=5, max_size=5),
+    angles=st.lists(st.floats(-180, 180), min_size=3, max_size=3),
+    box=st.builds(
+        Box, st.integers(-80, 640), st.integers(-80, 480), st.integers(1, 640), st.integers(1, 640)
+    ),
+)
+def test_lenient_rules_refuse_no_more(scores: list[float], angles: list[float], box: Box) -> None:
+    """What they refuse, the rules refuse with at least the same codes."""
+    estimate = passing(quality=Quality(*scores), head_pose=HeadPose(*angles), face=box)
+    for stage in Stage:
+        lenient = judge(stage, estimate, RULES.lenient())
+        assert set(lenient) <= set(judge(stage, estimate, RULES))
+
+
+def test_lenient_rules_allow_for_the_errors_of_a_quick_look() -> None:
+    """They refuse clear faults, and nothing near a threshold."""
+    near = passing(
+        quality=Quality(0.55, 0.5, 0.45, 0.05, 0.05),
+        head_pose=HeadPose(23, -23, 23),
+        face=Box(-5, -5, 190, 190),
+    )
+    far = passing(
+        quality=Quality(0.5, 0.46, 0.39, 0.0, 0.0),
+        head_pose=HeadPose(25, -25, 25),
+        face=Box(-20, -20, 150, 150),
+    )
+    for stage in (Stage.QUALITY, Stage.POSITION, Stage.HEAD_POSE):
+        assert judge(stage, near, RULES)
+        assert not judge(stage, near, RULES.lenient())
+        assert judge(stage, far, RULES.lenient())
+    assert RULES.lenient().digest != RULES.digest
