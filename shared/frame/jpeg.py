@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from shared.errors import FrameError
 from shared.frame import exif
-from shared.frame.orientation import UPRIGHT
 
 MAX_SCANS = 40
 """Scans of a progressive JPEG; each costs a pass over all pixels. Real ones have about ten."""
@@ -20,8 +19,8 @@ START_OF_SCAN = 0xDA
 SCAN = bytes((0xFF, START_OF_SCAN))
 RESTART, RESTART_MASK = 0xD0, 0xF8
 """Restart markers 0xD0 to 0xD7, which occur inside the coded data of a scan."""
-WINDOW = 65_536
-"""Bytes of coded data to search at a time."""
+FIRST_WINDOW, WINDOW = 256, 65_536
+"""Bytes of coded data to search at a time: at first, and at most."""
 FILL = b"\xff\xff"
 """Any number of 0xFF may precede a marker. In coded data, FF FF occurs only as such fill bytes."""
 NO_MARKER = (0x00, 0xFF)
@@ -50,21 +49,21 @@ def read(data: bytes) -> tuple[int, int, int]:
             scans.
         struct.error, IndexError: the header is cut off.
     """
-    frame, size, orientation = 0, (0, 0, 0), UPRIGHT
+    frame, size, last_exif = 0, (0, 0, 0), b""
     for marker, content, end in header_segments(data):
         if marker in START_OF_FRAME:
             if frame:
                 raise FrameError("the frame's JPEG header is damaged")
             frame, size = marker, _size(data, marker, content)
         elif marker == EXIF_SEGMENT and data.startswith(exif.PREFIX, content):
-            orientation = exif.orientation(data[content:end])
+            last_exif = data[content:end]
     if not frame:
         raise FrameError("the frame's JPEG header is damaged")
     width, height, components = size
     # A decoder stops after a sequential scan of all components and ignores further scans.
     if frame not in SEQUENTIAL or data[content] != components:
         _require_few_scans(data, content - 4)
-    return width, height, orientation
+    return width, height, exif.orientation(last_exif)
 
 
 def header_segments(data: bytes) -> Iterator[Segment]:
@@ -153,14 +152,25 @@ def _next_segment(data: bytes, position: int) -> int:
     """Return the position of the first marker after coded data.
 
     It compares whole windows: data of nothing but stuffed bytes (FF 00) would take a loop or a
-    regular expression a tenth of a second.
+    regular expression a tenth of a second. The windows grow, because the marker may be near: a file
+    may have ``MAX_SEGMENTS``, and a large window for each would cost as much as 13 MB of data.
     """
-    for start in range(position, len(data) - 1, WINDOW):
-        markers, kinds = _markers(data, start, start + WINDOW + 1)
+    marker = data[position + 1 : position + 2]  # the usual place after a segment costs no search
+    if marker and data[position] == 0xFF and _ends_data(marker[0]):
+        return position
+    start, window = position, FIRST_WINDOW
+    while start < len(data) - 1:
+        markers, kinds = _markers(data, start, start + window + 1)
         found = markers[kinds & RESTART_MASK != RESTART]
         if len(found):
             return start + int(found[0])
+        start, window = start + window, min(2 * window, WINDOW)
     raise FrameError("the JPEG frame has no end")
+
+
+def _ends_data(value: int) -> bool:
+    """Return whether 0xFF and this value make a marker that is not inside coded data."""
+    return value not in NO_MARKER and value & RESTART_MASK != RESTART
 
 
 def _markers(data: bytes, start: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:

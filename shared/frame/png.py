@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from shared.errors import FrameError
 from shared.frame import exif
-from shared.frame.orientation import UPRIGHT
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
@@ -26,11 +25,11 @@ def read(data: bytes) -> tuple[int, int, int]:
         struct.error: the header is cut off.
     """
     width, height = _size(data)
-    orientation = UPRIGHT
+    last_exif = b""
     for kind, start, end in _chunks(data):
         if kind == b"eXIf":
-            orientation = exif.orientation(data[start + 8 : end - 4])
-    return width, height, orientation
+            last_exif = data[start + 8 : end - 4]
+    return width, height, exif.orientation(last_exif)
 
 
 def plain(data: bytes) -> bytes:

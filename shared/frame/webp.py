@@ -59,17 +59,17 @@ def _orientation(data: bytes, *, animated: bool) -> int:
     Raises:
         FrameError: the image is animated or has too many chunks.
     """
-    orientation, position = UPRIGHT, _FIRST_CHUNK
+    last_exif, position = b"", _FIRST_CHUNK
     end = min(len(data), _HEAD + int.from_bytes(data[4:8], "little"))
     for _ in range(MAX_CHUNKS):
         kind = data[position : position + 4]
         if animated or kind in ANIMATED:
             raise FrameError("animated WebP is not accepted", code="frame.format")
         if position + _HEAD > end:
-            return orientation
+            return exif.orientation(last_exif)
         length = int.from_bytes(data[position + 4 : position + _HEAD], "little")
         content = position + _HEAD
         if kind == b"EXIF":
-            orientation = exif.orientation(data[content : min(end, content + length)])
+            last_exif = data[content : min(end, content + length)]
         position = content + length + length % 2
     raise FrameError(f"the WebP frame has more than {MAX_CHUNKS} chunks")

@@ -13,6 +13,8 @@ from shared.errors import FrameError
 from shared.frame import exif, intake, jpeg
 from shared.frame.decoding import decode_into
 from shared.frame.estimation import Image
+from tests.support.encoded_pictures import chunk
+from tests.support.formats import extended_webp, tiff
 from tests.support.stamp import stamped_jpeg
 
 LIMITS = LimitsSection()
@@ -92,6 +94,33 @@ def test_orientation_is_respected(orientation: int) -> None:
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert expected is not None
     assert np.abs(decoded(data).astype(int) - expected).mean() < 2
+
+
+MANY_EXIF = {
+    ".jpg": lambda data, block: data[:2] + 150 * jpeg_segment(block) + data[2:],
+    ".png": lambda data, block: data[:33] + 2000 * chunk(b"eXIf", block) + data[33:],
+    ".webp": lambda data, block: extended_webp(data, *[(b"EXIF", block)] * 200),
+}
+
+
+def jpeg_segment(block: bytes) -> bytes:
+    content = exif.PREFIX + block
+    return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
+
+
+@pytest.mark.parametrize("extension", MANY_EXIF)
+def test_one_block_of_exif_is_parsed(extension: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last, whatever a file has: a parse takes as long as reading many chunks."""
+    parsed, parse = [], exif.orientation
+
+    def counting(data: bytes) -> int:
+        parsed.append(data)
+        return parse(data)
+
+    monkeypatch.setattr(exif, "orientation", counting)
+    data = MANY_EXIF[extension](encoded(extension), tiff(6))
+    assert intake.judge(data, LIMITS).orientation == 6
+    assert len(parsed) == 1
 
 
 def test_a_truncated_jpeg_is_refused() -> None:

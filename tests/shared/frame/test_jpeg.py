@@ -55,6 +55,25 @@ def test_too_many_real_scans_are_refused(between: bytes) -> None:
         intake.judge(data, LIMITS)
 
 
+def test_many_segments_between_scans_cost_no_more_than_their_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each needs a look for the next marker, which is near: all looks are in line with the file."""
+    whole = progressive()
+    data = commented(whole, SCAN * 32_000, whole.rindex(SCAN))
+    for _ in range(jpeg.MAX_SEGMENTS - 20):
+        data = commented(data, b"ab", whole.rindex(SCAN))
+    searched, markers = [], jpeg._markers
+
+    def counting(data: bytes, start: int, end: int) -> object:
+        searched.append(min(end, len(data)) - start)
+        return markers(data, start, end)
+
+    monkeypatch.setattr(jpeg, "_markers", counting)
+    assert intake.judge(data, LIMITS).width == 64
+    assert sum(searched) < 2 * len(data)
+
+
 def test_a_progressive_image_without_end_is_refused() -> None:
     """It is truncated."""
     with pytest.raises(FrameError, match="damaged"):
