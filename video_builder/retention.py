@@ -9,6 +9,7 @@ from shared.config.video import VideoConfig
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
 from shared.session_log import FOLDER
+from video_builder.output import sweep
 from video_builder.summary import read_ending
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,17 @@ class StoredVideos:
         self._outage = Outage(log, "old videos are not removed", "old videos are removed again")
 
     def maintain(self) -> None:
-        """Remove old videos, once a minute; a failure of the disk is logged."""
+        """Remove old videos and unfinished files, once a minute; a failure is logged.
+
+        A builder that is killed, as for its use of memory, leaves an unfinished file.
+        """
         now = self._clock.monotonic()
-        if self._retention.min_age == inf or now - self._pruned_at < PRUNE_SECONDS:
+        if now - self._pruned_at < PRUNE_SECONDS:
             return
         self._pruned_at = now
+        sweep(self._folder)
+        if self._retention.min_age == inf:
+            return
         try:
             self._prune(self._clock.wall())
         except OSError as error:
@@ -43,21 +50,34 @@ class StoredVideos:
             self._outage.worked()
 
     def _prune(self, now: float) -> None:
-        """Remove files by the time since they were made; others may remove them, too."""
+        """Remove files by the time since they were made; others may remove them, too.
+
+        Raises:
+            OSError: the folder cannot be read, or some files cannot be read or removed.
+        """
         # A side file is read once, not every minute: there may be 100,000 of them.
         known, self._endings = self._endings, {}
+        faults: list[str] = []
         # In this order a video goes before its side file, which says how the session ended.
         for file in sorted(self._folder.iterdir(), reverse=True):
             if file.suffix not in SUFFIXES or not FOLDER.fullmatch(file.stem):
                 continue
             try:
-                age = now - file.stat().st_mtime
-            except FileNotFoundError:
-                continue
-            if age <= self._retention.min_age:
-                continue
-            if file.stem not in known:
-                known[file.stem] = read_ending(file.with_suffix(".json"))
-            ending = self._endings[file.stem] = known[file.stem]
-            if age > self._retention.max_age(ending):
-                file.unlink(missing_ok=True)
+                self._prune_file(file, now, known)
+            except OSError as error:  # it must not keep the others
+                faults.append(f"{file.name}: {error.strerror}")
+        if faults:
+            raise OSError(f"{len(faults)} files, such as {faults[0]}")
+
+    def _prune_file(self, file: Path, now: float, known: dict[str, SessionEnding]) -> None:
+        try:
+            age = now - file.stat().st_mtime
+        except FileNotFoundError:
+            return
+        if age <= self._retention.min_age:
+            return
+        if file.stem not in known:
+            known[file.stem] = read_ending(file.with_suffix(".json"))
+        ending = self._endings[file.stem] = known[file.stem]
+        if age > self._retention.max_age(ending):
+            file.unlink(missing_ok=True)

@@ -39,15 +39,15 @@ def facts(session: str, meta: SessionMeta | None) -> dict[str, Any]:
 def read_ending(side_file: Path) -> SessionEnding:
     """Read from the first lines of a side file how the session ended.
 
-    Raises:
-        OSError: the file cannot be read; not where it is missing.
+    A file that cannot be read, as one of another user, says nothing: the video is removed by the
+    age for unknown endings.
     """
     try:
         with side_file.open() as file:
             _brace, _session, line = (file.readline(MAX_LINE) for _ in range(3))
         verdict = json.loads("{" + line.rstrip(",\n") + "}")["verdict"]
         return SessionEnding.of(accepted=verdict["isOk"], errors=verdict["errors"])
-    except (FileNotFoundError, ValueError, TypeError, KeyError):  # no verdict, or another's file
+    except (OSError, ValueError, TypeError, KeyError):  # no verdict, or another's file
         return SessionEnding.UNKNOWN
 
 

@@ -65,16 +65,17 @@ def test_videos_are_retained_by_outcome_and_age(tmp_path: Path, hours: float, st
     clock.advance(hours * HOUR)
     videos(tmp_path, clock, section).maintain()
     assert left(tmp_path) == stay
-    assert len([file for file in tmp_path.iterdir() if file.name[0] in "n."]) == 2
+    assert [file.name for file in tmp_path.iterdir() if file.name[0] in "n."] == ["notes.json"]
 
 
 def test_without_retention_videos_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The default keeps them, and does not even list the folder."""
+    """The default keeps them, and removes only the unfinished file of a killed builder."""
     clock = SettableClock()
     fill(tmp_path, clock)
     clock.advance(1e9)
     videos(tmp_path, clock, RetentionSection()).maintain()
     assert left(tmp_path) == "abcde"
+    assert not list(tmp_path.glob(".*"))
     videos(tmp_path / "missing", clock, RetentionSection()).maintain()
     assert caplog.text == ""
 
@@ -93,6 +94,25 @@ def test_a_side_file_is_read_once(tmp_path: Path) -> None:
     clock.advance(49 * HOUR)
     keeper.maintain()
     assert left(tmp_path) == "ade"
+
+
+def test_a_file_that_cannot_be_removed_does_not_keep_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor one that cannot be read: its session's end is unknown then. A line names the first."""
+    clock = SettableClock()
+    fill(tmp_path, clock)
+    blocked, unread = tmp_path / f"{'d' * 32}.mp4", tmp_path / f"{'c' * 32}.json"
+    for file in (blocked, unread):
+        file.unlink()
+        (file / "content").mkdir(parents=True)
+        os.utime(file, (clock.wall_time,) * 2)
+    clock.advance(721 * HOUR)
+    section = RetentionSection(accepted="1h", refused="1h", left="1h")
+    videos(tmp_path, clock, section).maintain()
+    rest = sorted(file.name for file in tmp_path.glob("[a-e]*"))
+    assert rest == [unread.name, blocked.name]
+    assert "2 files, such as" in caplog.text
 
 
 def test_a_failing_disk_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
