@@ -109,6 +109,15 @@ class Erasure:
         """Return an error for each folder that may have files which this would not find."""
         return [fault for folder in self._folders() if (fault := _fault(folder)) is not None]
 
+    def unsearched(self) -> list[str]:
+        """Return the stores that this does not search, with the reasons."""
+        found = []
+        if self._frames is None:
+            found.append("Redis of the videos: [MIDDLEWARES.WS.VideoRedis] is off")
+        if self._videos is None:
+            found.append("videos: no configuration of a video worker; give it with --video-config")
+        return found
+
     def _folders(self) -> Iterator[StoreFolder]:
         ws, runtime = self._config.MIDDLEWARES.WS, self._runtime
         yield StoreFolder(

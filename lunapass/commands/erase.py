@@ -85,11 +85,15 @@ def command(
             for fault in faults:
                 click.echo(f"error: {fault}", err=True)
             sys.exit(1)
+        for store in erasure.unsearched():
+            click.echo(f"not searched: {store}")
         chosen = set(sessions)
         if subject is not None:
             chosen |= erasure.of_subject(subject)
         if before is not None:
             chosen |= erasure.before(before.timestamp())
+        if not chosen:
+            click.echo("no session found")
         _erase(erasure, chosen)
 
 

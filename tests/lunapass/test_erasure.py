@@ -216,6 +216,19 @@ def test_only_a_session_id_is_accepted(file: Path, name: str) -> None:
     assert isinstance(done.exception, ConfigError)
 
 
+def test_what_is_not_searched_is_named(file: Path, tmp_path: Path) -> None:
+    """A store of a plugin that is off may still have data; a person may have no session here."""
+    for folder in ("logs", "callbacks", "audit", "videos"):
+        (tmp_path / folder).mkdir()
+    text, section = file.read_text(), "[MIDDLEWARES.WS.VideoRedis]\nisEnabled = 1"
+    assert section in text
+    file.write_text(text.replace(section, section.replace("1", "0")))
+    done = erase(file, "--subject", "nobody")
+    assert done.exit_code == 0, done.output
+    assert "not searched: Redis of the videos: [MIDDLEWARES.WS.VideoRedis] is off" in done.output
+    assert "no session found" in done.output
+
+
 def test_nothing_is_chosen_by_default(file: Path) -> None:
     """A missing option never means all sessions."""
     assert erase(file).exit_code == 2
