@@ -24,6 +24,8 @@ MAX_WAITING = 10_000
 """Records kept in memory while they cannot be written, some 2 kB each; further ones are lost."""
 KNOWN_SESSIONS = 10_000
 """Sessions remembered, so that a repeated event writes no second record."""
+LOGGED_SESSIONS = 100
+"""Sessions without a record that are named in the log at the end."""
 PURPOSE = "lunapass audit head"
 """Claim ``purpose`` of a signed head: no other token of the key has it."""
 
@@ -115,8 +117,19 @@ class Audit:
             self._flush(head=due or self.disabled)  # a failed write is repeated until it works
 
     def close(self) -> None:
-        """Write what waits and a last head, and release the folder for another process."""
+        """Write what waits and a last head, and release the folder for another process.
+
+        What cannot be written now is lost, and logged, because no file shows the gap.
+        """
         self._flush(head=True, closed=True)
+        if unwritten := self._lost + len(self._waiting):
+            self.dropped += len(self._waiting)
+            sessions = [fields.get("session") for _, fields in self._waiting]
+            log.error(
+                "%d AUDIT RECORDS LOST: they could not be written before the end",
+                unwritten,
+                extra={"fields": {"sessions": sessions[:LOGGED_SESSIONS]}},
+            )
         self._trail.close()
         os.close(self._lock)
 

@@ -214,6 +214,28 @@ def test_records_beyond_the_memory_are_counted(
     assert any("3 records were lost" in note for note in verify().notes)
 
 
+def test_records_that_are_never_written_are_logged(
+    make: Callable[..., Audit],
+    clock: SettableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No file shows that they are missing, if the disk is full until the process ends."""
+    audit = make()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    for number in range(3):
+        audit.write(session(number))
+    audit.close()
+    assert audit.dropped == 3
+    (lost,) = (line for line in caplog.records if "RECORDS LOST" in line.message)
+    assert lost.message.startswith("3 AUDIT RECORDS")
+    assert lost.fields == {"sessions": [session(number).info.session for number in range(3)]}
+
+
 def cut_last_line(path: Path) -> None:
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
