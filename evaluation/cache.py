@@ -1,5 +1,7 @@
 """Cache of estimates, keyed by the content of a file and by what measured it."""
 
+from __future__ import annotations
+
 import hashlib
 import importlib.metadata
 import os
@@ -29,7 +31,7 @@ def default_folder() -> Path:
 
 
 def fingerprint(config: Config) -> str:
-    """Hash all that estimates depend on: models, code, runtimes and configuration keys.
+    """Hash all that estimates of the backend ``onnx`` depend on: models, code, runtimes and keys.
 
     Thresholds are not included; they are compared with the measures afterwards.
     """
@@ -43,7 +45,6 @@ def fingerprint(config: Config) -> str:
             digest.update(file.read_bytes())
     keys = (
         *map(_version, RUNTIMES),
-        config.WORKERS.backend,
         config.MODELS.provider,
         config.MODELS.rewritePrelu,
         config.MODELS.glasses,
@@ -55,8 +56,6 @@ def fingerprint(config: Config) -> str:
         config.CHECKS.rotate,
         config.LIMITS,
         config.LIVENESS.THRESHOLDS.multifacePolicy,
-        config.OIP,
-        config.FACEENGINE,
     )
     digest.update(repr(keys).encode())
     return digest.hexdigest()
@@ -97,6 +96,17 @@ class Cache:
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self._folder = folder
         self._fingerprint = fingerprint
+
+    @classmethod
+    def of(cls, config: Config, folder: Path | None, fingerprint: str) -> Cache | None:
+        """Return the cache in a folder; None without one, or with another backend than ``onnx``.
+
+        The models of other backends, on a server or in an SDK, can change without changing anything
+        that could be hashed here. Stored estimates would then pass for those of the new models.
+        """
+        if folder is None or config.WORKERS.backend != "onnx":
+            return None
+        return cls(folder, fingerprint)
 
     def get(self, content: str) -> Measurement | None:
         """Return the measurement of a content hash; None if no readable one is stored."""

@@ -53,7 +53,7 @@ def evaluate_sessions(
     registry = Registry(config)
     samples = read_folders(source, VIDEOS, group_column)
     reader = FolderReader(Media.of(config).frames, frame_rate, fps, every)
-    cache = Cache(cache_folder, _fingerprint(config)) if cache_folder else None
+    cache = Cache.of(config, cache_folder, _fingerprint(config))
 
     def estimator() -> Estimator:
         return make_estimator(load_backend(config), config)

@@ -9,7 +9,13 @@ from evaluation.cache import Cache, Measurement, content_hash, fingerprint
 from evaluation.measuring import measure
 from evaluation.samples import Sample
 from shared.config.luna_pass import LivenessSection, ThresholdsSection
-from shared.config.service import ChecksSection, Config, LimitsSection, ModelsSection, OipSection
+from shared.config.service import (
+    ChecksSection,
+    Config,
+    LimitsSection,
+    ModelsSection,
+    WorkersSection,
+)
 from tests.evaluation.estimates import estimate
 
 
@@ -20,6 +26,14 @@ def test_stored_estimates_are_found(tmp_path: Path) -> None:
     assert Cache(tmp_path, "models").get("content") == stored
     assert Cache(tmp_path, "models").get("other") is None
     assert Cache(tmp_path, "other").get("content") is None
+
+
+@pytest.mark.parametrize("backend", ["oip", "lunasdk", "mine.backend:Own"])
+def test_only_the_models_of_files_are_known(tmp_path: Path, backend: str) -> None:
+    """Others may have changed since a run, without a trace here: they measure again."""
+    assert Cache.of(Config(), tmp_path, "models") is not None
+    assert Cache.of(Config(), None, "models") is None
+    assert Cache.of(Config(WORKERS=WorkersSection(backend=backend)), tmp_path, "models") is None
 
 
 def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
@@ -40,7 +54,6 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
     assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(eyeOpen=0.3))) != plain
     assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(rotate=90))) != plain
     assert fingerprint(Config(MODELS=models, LIMITS=LimitsSection(framePixels=4096))) != plain
-    assert fingerprint(Config(MODELS=models, OIP=OipSection(modelVersion="2"))) != plain
     head = tmp_path / "other" / "head.json"
     head.parent.mkdir()
     with_head = models.model_copy(update={"siteHead": str(head)})
