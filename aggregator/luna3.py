@@ -18,6 +18,7 @@ import httpx
 from aggregator.json_data import parse_object
 from aggregator.plugins.base import NoAnswer
 from shared.config.plugins import Luna3Args
+from shared.errors import ConfigError
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
 
@@ -65,8 +66,26 @@ class Breaker:
             self.retry_at = self.clock.monotonic() + OPEN_SECONDS
 
 
+def _header_value(token: str) -> str:
+    """Check a token before it is sent, because the client's error would quote it in the log.
+
+    Raises:
+        ConfigError: a header cannot contain it.
+    """
+    if not (token.isascii() and token.isprintable()) or token != token.strip():
+        raise ConfigError(
+            "[MIDDLEWARES.WS.Luna3] args.authToken: found spaces around it or characters that a"
+            " header cannot contain; allowed: printable ASCII; correct it or its file"
+        )
+    return token
+
+
 class Luna3:
-    """Requests the quality of photos; shared by all sessions."""
+    """Requests the quality of photos; shared by all sessions.
+
+    Raises:
+        ConfigError: the token cannot be sent.
+    """
 
     def __init__(self, args: Luna3Args, breaker: Breaker | None = None) -> None:
         self._args = args
@@ -74,7 +93,7 @@ class Luna3:
         self._outage = Outage(log, "LUNA PLATFORM fails", "LUNA PLATFORM answers again")
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if args.authToken is not None:
-            headers["X-Auth-Token"] = args.authToken.get_secret_value()
+            headers["X-Auth-Token"] = _header_value(args.authToken.get_secret_value())
         self._client = httpx.AsyncClient(
             base_url=args.connectionString.rstrip("/"),
             headers=headers,

@@ -21,6 +21,7 @@ from aggregator.questions import answer_to
 from shared.codes import Code
 from shared.config.plugins import Luna3Args
 from shared.config.service import Config
+from shared.errors import ConfigError
 from tests.support.clock import SettableClock
 from tests.support.judge import SESSION, judging, live, plugin_config
 from tests.support.luna_platform import FACE, TOKEN, LunaPlatform, bomb, luna_platform
@@ -52,6 +53,14 @@ async def ask(platform: LunaPlatform, photo: bytes = JPEG, **changes: Any) -> di
         return answer
     finally:
         await luna.close()
+
+
+@pytest.mark.parametrize("token", ["s3cret ", "s3cret\n", "s3cr\u00e9t", "s3\x00cret"])
+def test_a_token_that_cannot_be_sent_is_an_error_at_the_start(token: str) -> None:
+    """The client would quote it in its error, and the log would have it. The message has not."""
+    with pytest.raises(ConfigError, match=r"args\.authToken") as raised:
+        Luna3(Luna3Args(connectionString="http://127.0.0.1", authToken=token))
+    assert "s3" not in str(raised.value)
 
 
 async def test_the_request_is_as_documented(platform: LunaPlatform) -> None:
