@@ -112,6 +112,28 @@ async def padding(url: str) -> None:
     )
 
 
+def segmented() -> bytes:
+    """A progressive JPEG with 180 comments before its last scan, one of them full of scan markers.
+
+    The markers let the gateway count the scans properly, from segment to segment.
+    """
+    noise = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
+    progressive = (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    jpeg = cv2.imencode(".jpg", noise, progressive)[1].tobytes()
+    comments = [b"\xff\xda" * 32_000, *[b"ab"] * 180]
+    segments = b"".join(
+        b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment for comment in comments
+    )
+    at = jpeg.rindex(b"\xff\xda")
+    return jpeg[:at] + segments + jpeg[at:]
+
+
+async def segments(url: str) -> None:
+    """10 sessions with JPEGs of 69 kB and many segments, 30 per second each."""
+    frame = segmented()
+    await _crowd(UPLOADERS, lambda: at_pace(url, lambda: frame, 30))
+
+
 async def handshakes(url: str) -> None:
     """400 handshakes per second, without a session."""
 
@@ -163,7 +185,15 @@ async def many_sessions(url: str) -> None:
 
 FLOODS: dict[str, Flood] = {
     flood.__name__.replace("_", "-"): flood
-    for flood in (one_byte, padding, handshakes, refused_uploads, short_sessions, many_sessions)
+    for flood in (
+        one_byte,
+        padding,
+        segments,
+        handshakes,
+        refused_uploads,
+        short_sessions,
+        many_sessions,
+    )
 }
 
 
