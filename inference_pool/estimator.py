@@ -136,11 +136,11 @@ class Estimator:
         if quick and self._looks_quickly and profile is Profile.PASSIVE:
             start = self._monotonic()
             if self._refuses_quickly(frame):
-                return self._estimated(frame)
+                return self._result(frame)
             frame = self._frame(image, profile, mirrored)  # nothing of the quick look remains
             self._record_time(frame.estimate, "quick_look", start)
         self._look(frame)
-        return self._estimated(frame)
+        return self._result(frame)
 
     def _frame(self, image: Image, profile: Profile, mirrored: bool) -> _Frame:
         height, width = image.shape[:2]
@@ -185,7 +185,7 @@ class Estimator:
         if profile is Profile.PASSIVE and (estimate.ok or measured):
             self._life_signs(frame)
 
-    def _estimated(self, frame: _Frame) -> Estimate:
+    def _result(self, frame: _Frame) -> Estimate:
         self.face = frame.chosen
         return frame.estimate
 
