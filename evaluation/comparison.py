@@ -152,10 +152,17 @@ class ReportComparison:
     def conclusion(self) -> str:
         """What the half total error of the last view with errors says, in one sentence."""
         found = [one.half_total for one in self.views if one.half_total and one.view.errors]
-        if not found or found[-1].interval is None:
-            return "Live presentations and attacks of two subjects each are needed to compare."
-        (low, high), change = found[-1].interval, found[-1].after - found[-1].before
-        points = f"{100 * change:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}, 95 %)"
+        if not found:
+            return "Live presentations and attacks are needed to compare."
+        half = found[-1]
+        points = f"{100 * (half.after - half.before):+.1f} points"
+        if half.interval is None:
+            return (
+                f"No conclusion: the half total error changes by {points}; there is no interval,"
+                f" because {half.reason}."
+            )
+        low, high = half.interval
+        points += f" ({100 * low:+.1f} to {100 * high:+.1f}, 95 %)"
         if high < 0:
             return f"The second is better: the half total error changes by {points}."
         if low > 0:

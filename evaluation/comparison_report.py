@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from evaluation.comparison import Compared, JudgedPresentation, ReportComparison
-from evaluation.paired import RateChange
+from evaluation.paired import MIN_MOVED, RateChange
 from shared.charts import Curve, plot
 from shared.report import parts, percent
 
 SHOWN_MOVED = 100
+NO_INTERVAL = (
+    f"There is no interval (-) where fewer than {MIN_MOVED} people change the rate, or all change"
+    " alike."
+)
 
 
 def html(found: ReportComparison, before: str, after: str) -> str:
@@ -26,8 +30,9 @@ def _body(found: ReportComparison, before: str, after: str) -> Iterator[Markup]:
         )
     yield parts.paragraph(
         "Both judged the same presentations. The interval is that of a bootstrap which draws whole"
-        " subjects, the same ones for both; if it contains 0, the set shows no difference. The last"
-        " columns count the presentations that make up the rate in one evaluation only."
+        " subjects, the same ones for both; if it contains 0, the set shows no difference."
+        f" {NO_INTERVAL} The last columns count the presentations that make up the rate in one"
+        " evaluation only."
     )
     for one in found.views:
         yield parts.heading(one.view.title[0].upper() + one.view.title[1:])

@@ -1,11 +1,14 @@
 """Change of the error rates between two judgements of the same presentations.
 
 A paired bootstrap over people: both judgements keep their resampled people, so what makes a person
-easy or hard for both cancels.
+easy or hard for both cancels. There is no interval where the bootstrap would give one that is too
+narrow: if few people differ, or all alike.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +18,15 @@ from evaluation.metrics import Interval, Scores
 
 MIN_SUBJECTS = 2
 """With fewer subjects a bootstrap over them sees no spread."""
+MIN_MOVED = 6
+"""Subjects who must change a rate before the change has an interval.
+
+If six of six subjects change in one direction, a two-sided sign test gives p = 2 / 2**6 = 3 %; five
+of five give 6 %, so no five subjects can support a statement at 95 %. The bootstrap would make it.
+"""
+
+Moves = Mapping[str, Sequence[int]]
+"""By subject how each presentation changes: 1 if it counts only after, -1 only before, else 0."""
 
 
 class Pair(NamedTuple):
@@ -39,7 +51,8 @@ class RateChange:
         of: number of presentations.
         worse: presentations that count only in the second judgement.
         better: presentations that count only in the first one.
-        interval: interval of ``after - before``; None with fewer than two subjects.
+        interval: interval of ``after - before``, or None.
+        reason: why there is no interval, as a clause in which "it" is the rate; else empty.
     """
 
     of: int
@@ -48,6 +61,7 @@ class RateChange:
     worse: int
     better: int
     interval: Interval | None
+    reason: str
 
 
 def changes(pairs: Sequence[Pair]) -> dict[str, RateChange]:
@@ -65,17 +79,20 @@ def half_total_change(pairs: Sequence[Pair]) -> RateChange | None:
     attacks = np.stack(list(drawn.values()))
     known = np.isfinite(rounds) & np.isfinite(attacks).any(axis=0)
     halves = (rounds[known] + np.nanmean(attacks[:, known], axis=0)) / 2
-    live, *species = (_rates(_of(pairs, name)) for name in ("", *drawn))
+    kinds = [_of(pairs, name) for name in ("", *drawn)]
+    live, *species = map(_rates, kinds)
     before, after = (
         metrics.half_of(live[judgement], [rates[judgement] for rates in species])
         for judgement in (0, 1)
     )
-    enough = all(
-        len({one.subject for one in kind}) >= MIN_SUBJECTS
-        for kind in (_of(pairs, ""), [one for one in pairs if one.species])
-    )
-    interval = metrics.quantiles(halves) if enough else None
-    return RateChange(len(pairs), before, after, *_moved(pairs), interval)
+    living = {one.subject for one in pairs if not one.species}
+    attacking = {one.subject for one in pairs if one.species}
+    if min(len(living), len(attacking)) < MIN_SUBJECTS:
+        reason = f"live presentations or attacks come from fewer than {MIN_SUBJECTS} people"
+    else:
+        reason = _why_no_interval(*map(_moves, kinds))
+    interval = None if reason else metrics.quantiles(halves)
+    return RateChange(len(pairs), before, after, *_moved(pairs), interval, reason)
 
 
 def change_rounds(pairs: Sequence[Pair]) -> dict[str, Scores]:
@@ -97,9 +114,42 @@ def change_rounds(pairs: Sequence[Pair]) -> dict[str, Scores]:
 
 
 def _change(own: Sequence[Pair], rounds: Scores) -> RateChange:
-    enough = len({one.subject for one in own}) >= MIN_SUBJECTS
-    interval = metrics.quantiles(rounds[np.isfinite(rounds)]) if enough else None
-    return RateChange(len(own), *_rates(own), *_moved(own), interval)
+    reason = _why_no_interval(_moves(own))
+    interval = None if reason else metrics.quantiles(rounds[np.isfinite(rounds)])
+    return RateChange(len(own), *_rates(own), *_moved(own), interval, reason)
+
+
+def _why_no_interval(own: Moves, *species: Moves) -> str:
+    """Say why the change of a rate has no interval; empty if it has one.
+
+    Without ``species``, ``own`` are the moves of that rate. With them, ``own`` are those of live
+    presentations, and the rate is the half total error.
+    """
+    if _subjects_moved(own, *species) < MIN_MOVED:
+        return f"fewer than {MIN_MOVED} people change it"
+    return "" if any(map(_has_spread, (own, *species))) else "all people change alike"
+
+
+def _subjects_moved(own: Moves, *species: Moves) -> int:
+    """Count the subjects who change the rate; those whose moves cancel do not."""
+    effects: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for kind, kinds in ((own, 1), *((one, len(species)) for one in species)):
+        presentations = sum(map(len, kind.values()))
+        for subject, moves in kind.items():
+            effects[subject] += Fraction(sum(moves), presentations * kinds)
+    return sum(effect != 0 for effect in effects.values())
+
+
+def _has_spread(own: Moves) -> bool:
+    """Whether the subjects' rates change by different amounts, so that resamples differ."""
+    return len({Fraction(sum(moves), len(moves)) for moves in own.values()}) > 1
+
+
+def _moves(own: Sequence[Pair]) -> Moves:
+    moves: defaultdict[str, list[int]] = defaultdict(list)
+    for one in own:
+        moves[one.subject].append(one.after - one.before)
+    return moves
 
 
 def _of(pairs: Sequence[Pair], species: str) -> list[Pair]:

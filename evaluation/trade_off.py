@@ -212,8 +212,11 @@ def _answer(now: Row, best: Row, half: RateChange) -> str:
             f"The configured setting ({named(now)}) has the lowest half total error: it accepts"
             f" {errors(now)}."
         )
-    ends = half.interval and " to ".join(f"{100 * end:+.1f}" for end in half.interval)
-    change = f"{100 * (half.after - half.before):+.1f} points" + (f", 95 % {ends}" if ends else "")
+    change = f"{100 * (half.after - half.before):+.1f} points"
+    if half.interval is None:
+        change += f"; there is no interval, because {half.reason}"
+    else:
+        change += ", 95 % " + " to ".join(f"{100 * end:+.1f}" for end in half.interval)
     return (
         f"The configured setting ({named(now)}) is {'' if now['front'] else 'not '}on the front: it"
         f" accepts {errors(now)}. The setting with the lowest half total error ({named(best)})"

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evaluation.comparison_report import change_row
+from evaluation.comparison_report import NO_INTERVAL, change_row
 from evaluation.paired import RateChange
 from evaluation.report import interval_text
 from evaluation.samples import LIVE
@@ -38,6 +38,7 @@ def _body(summary: dict[str, Any]) -> Iterator[Markup]:
     )
     yield _table(rows)
     yield parts.heading("From the configured setting to the lowest half total error")
+    yield parts.paragraph(NO_INTERVAL)
     changes = {name or LIVE: row for name, row in summary["changes"].items()}
     changes["half total error"] = summary["halfTotalChange"]
     head = ("", "sessions", "configured", "lowest", "change in points", "95 %", "worse", "better")

@@ -10,6 +10,7 @@ from evaluation.adapt.observing import Observer
 from evaluation.adapt.training import LinearHead
 from evaluation.cache import content_hash
 from evaluation.measuring import Frames
+from evaluation.metrics import Interval
 from evaluation.paired import MIN_SUBJECTS, Pair, changes, half_total_change
 from evaluation.samples import LIVE, Sample
 from inference_pool.onnx.site_head import HeadErrors
@@ -29,12 +30,17 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Errors at .5 without and with a head, and the bootstrap's interval of their change."""
+    """Errors at .5 without and with a head, and the bootstrap's interval of their change.
+
+    Attributes:
+        reason: why there is no interval; empty if there is one.
+    """
 
     presentations: list[Presentation]
     before: HeadErrors
     after: HeadErrors
-    interval: tuple[float, float]
+    interval: Interval | None
+    reason: str = ""
 
     @property
     def change(self) -> float:
@@ -43,8 +49,11 @@ class Comparison:
 
     @property
     def helps(self) -> bool:
-        """Whether the head lowers the error, for whichever people are drawn."""
-        return self.change < 0 and self.interval[1] < 0
+        """Whether the head lowers the error, for whichever people are drawn.
+
+        Without an interval nothing is known of other people.
+        """
+        return self.interval is not None and self.change < 0 and self.interval[1] < 0
 
 
 def compare(
@@ -76,12 +85,12 @@ def compare(
     rates = changes(pairs)
     total = half_total_change(pairs)
     assert total is not None
-    assert total.interval is not None
     return Comparison(
         shown,
         _errors({species: one.before for species, one in rates.items()}),
         _errors({species: one.after for species, one in rates.items()}),
         total.interval,
+        total.reason,
     )
 
 

@@ -84,6 +84,7 @@ class Adaptation:
                 "after": msgspec.to_builtins(one.after),
                 "change": one.change,
                 "interval": one.interval,
+                "reason": one.reason,
                 "helps": one.helps,
             }
         return found
@@ -137,11 +138,12 @@ def _change(before: float, after: float) -> str:
 
 
 def _advice_checked(one: Comparison) -> str:
-    low, high = one.interval
-    change = (
-        f"the half total error {_change(one.before.half_total, one.after.half_total)}"
-        f" (change {100 * low:+.1f} to {100 * high:+.1f} points with 95 % confidence)"
-    )
+    change = f"the half total error {_change(one.before.half_total, one.after.half_total)}"
+    if one.interval is None:
+        change += f"; there is no interval, because {one.reason}"
+    else:
+        low, high = one.interval
+        change += f" (change {100 * low:+.1f} to {100 * high:+.1f} points with 95 % confidence)"
     if one.helps:
         return f"Use this head: on the labelled set {change}."
     return f"Do not use this head: on the labelled set {change}. No file was written."

@@ -24,7 +24,8 @@ PIPE_WIDTH = 120
 def command(before: Path, after: Path, json_file: Path | None, html_file: Path | None) -> None:
     """Compare two reports of 'evaluate --json' on the same set: two configurations or heads.
 
-    The interval of each change is that of a paired bootstrap over subjects.
+    The interval of each change is that of a paired bootstrap over subjects. There is none (-) where
+    fewer than 6 people change the rate, or all change alike.
     """
     found = compare_reports(EvaluationReport.read(before), EvaluationReport.read(after))
     _print(found)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evaluation.comparison import HALF_TOTAL, EvaluationReport, compare_reports
-from evaluation.comparison_report import html
+from evaluation.comparison_report import change_row, html
 from evaluation.scoring import score
 from evaluation.session_summary import summarise_sessions
 from evaluation.summary import summarise
@@ -66,22 +66,24 @@ def test_two_evaluations_of_frames(report: Write) -> None:
     alone, served = (one.rows() for one in found.views)
     assert (alone["APCER print"].before, alone["APCER print"].after) == (1.0, 0.0)
     assert (alone["APCER print"].of, served["APCER print"].of) == (20, 21)
-    assert alone["BPCER"].interval == (0.0, 0.0)
+    assert (alone["BPCER"].interval, alone[HALF_TOTAL].interval) == (None, None)
     assert (alone[HALF_TOTAL].before, alone[HALF_TOTAL].after) == (0.5, 0.0)
     assert found.conclusion.startswith("The second is better: the half total error changes by")
     assert len(found.moved()) == 20
     page = html(found, "one", "two")
     assert page.count("<svg") == 1
     assert "accepted, score 0.800" in page
+    assert "no interval (-) where fewer than 6 people change the rate, or all change alike" in page
 
 
 def test_two_evaluations_of_sessions(report: Write) -> None:
     """Errors, and the sessions asked for an action, which are no errors."""
     before, after = sessions(SessionOutcome.ASKED), sessions(SessionOutcome.ACCEPTED)
+    after["sessions"][-1]["outcome"] = "asked"
     found = compare_reports(report("a", before), report("b", after))
     errors, asked = (one.rows() for one in found.views)
-    assert errors["APCER <b>print"].after == 1.0
-    assert (asked["<b>print"].before, asked["<b>print"].after) == (1.0, 0.0)
+    assert errors["APCER <b>print"].after == 0.95
+    assert (asked["<b>print"].before, asked["<b>print"].after) == (1.0, 0.05)
     assert HALF_TOTAL not in asked
     assert found.conclusion.startswith("The second is worse")
     assert "<b>" not in html(found, "<b>one", "two")
@@ -89,17 +91,47 @@ def test_two_evaluations_of_sessions(report: Write) -> None:
 
 
 def test_a_change_that_may_be_chance_is_no_difference(report: Write) -> None:
-    """One attack of twenty differs."""
-    changed = sessions(SessionOutcome.ASKED)
-    changed["sessions"][-1]["outcome"] = "accepted"
-    found = compare_reports(report("a", sessions(SessionOutcome.ASKED)), report("b", changed))
+    """Of twenty attacks five are newly accepted, and four no longer."""
+    before, after = sessions(SessionOutcome.ASKED), sessions(SessionOutcome.ASKED)
+    for one in before["sessions"][-4:] + after["sessions"][20:25]:
+        one["outcome"] = "accepted"
+    found = compare_reports(report("a", before), report("b", after))
     assert found.conclusion.startswith("This set shows no difference")
 
 
-def test_one_person_gives_no_interval(report: Write) -> None:
-    """There is nothing to resample."""
-    few = report("a", sessions(SessionOutcome.ASKED, count=1))
-    assert compare_reports(few, few).conclusion.endswith("are needed to compare.")
+@pytest.mark.parametrize(
+    ("count", "accepted", "change", "reason"),
+    [
+        (20, 1, "+2.5", "fewer than 6 people change it"),
+        (2, 2, "+50.0", "fewer than 6 people change it"),
+        (20, 20, "+50.0", "all people change alike"),
+        (1, 1, "+50.0", "live presentations or attacks come from fewer than 2 people"),
+    ],
+)
+def test_a_set_that_gives_no_interval_gives_no_conclusion(
+    report: Write, count: int, accepted: int, change: str, reason: str
+) -> None:
+    """Text, table and JSON say so, with the reason."""
+    before, after = (sessions(SessionOutcome.ASKED, count=count) for _ in range(2))
+    for one in after["sessions"][-accepted:]:
+        one["outcome"] = "accepted"
+    found = compare_reports(report("a", before), report("b", after))
+    assert found.conclusion == (
+        f"No conclusion: the half total error changes by {change} points; there is no interval,"
+        f" because {reason}."
+    )
+    assert found.conclusion in html(found, "one", "two")
+    row = found.data()["views"]["errors of sessions"][HALF_TOTAL]
+    assert (row["interval"], row["reason"]) == (None, reason)
+    assert change_row("", found.views[0].rows()[HALF_TOTAL])[5] == "-"
+
+
+def test_a_set_without_attacks_gives_no_conclusion(report: Write) -> None:
+    """There is no half total error to compare."""
+    live = sessions(SessionOutcome.ASKED)
+    del live["sessions"][20:]
+    found = compare_reports(report("a", live), report("b", live))
+    assert found.conclusion == "Live presentations and attacks are needed to compare."
 
 
 def test_presentations_of_one_report_only_are_counted(report: Write) -> None:

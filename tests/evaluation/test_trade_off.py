@@ -92,13 +92,13 @@ def test_errors_of_each_setting(summary: dict[str, Any]) -> None:
 def test_the_summary_names_the_front_and_the_cost_of_the_configured_setting(
     summary: dict[str, Any],
 ) -> None:
-    """It is one sentence; the cost is a change with a paired interval."""
+    """It is one sentence; the cost is a change, here of too few people for an interval."""
     assert summary["answer"] == (
         "The configured setting (first passing frame, 15 refusals) is not on the front: it accepts"
         " 100.0 % of the attacks (worst species 100.0 %), and refuses 0.0 % of live sessions. The"
         " setting with the lowest half total error (first passing frame, 5 refusals) accepts 0.0 %"
         " of the attacks (worst species 0.0 %), and refuses 0.0 % of live sessions (half total"
-        " error -50.0 points, 95 % -50.0 to -50.0)."
+        " error -50.0 points; there is no interval, because fewer than 6 people change it)."
     )
     assert summary["changes"]["print"]["better"] == 1
     best = summarise_trade_off({NOW: judge_setting(SESSIONS, NOW, CONFIG, 5.0)}, NOW)
@@ -112,5 +112,6 @@ def test_the_page_and_the_gate(summary: dict[str, Any]) -> None:
     assert "mean of 10, early decision (front" not in shown
     assert "first passing frame (configured)" in shown
     assert "A &lt;note&gt;." in shown
+    assert "no interval (-) where fewer than 6 people change the rate, or all change alike" in shown
     rates = named_rates(summary)
     assert (rates["apcer.print"], rates["bpcer"], rates["halfTotalError"]) == (1.0, 0.0, 0.5)

@@ -63,11 +63,25 @@ def people(count: int, *, odds: float, feature: float) -> list[Shown]:
 
 
 def test_head_that_refuses_the_attacks_helps(judge: Any) -> None:
-    """All prints pass without it and none with it."""
-    found = judge(people(12, odds=1.0, feature=-3.0))
-    assert (found.before.half_total, found.after.half_total) == (0.5, 0.0)
-    assert found.interval == (-0.5, -0.5)
+    """Without it the prints of 9 of 12 people pass, with it none."""
+    shown = people(12, odds=1.0, feature=-3.0)
+    shown[-3:] = people(12, odds=-1.0, feature=-3.0)[-3:]
+    found = judge(shown)
+    assert (found.before.half_total, found.after.half_total) == (0.375, 0.0)
+    assert found.interval is not None
+    assert found.interval[0] < -0.375 < found.interval[1]
     assert found.helps
+
+
+@pytest.mark.parametrize(
+    ("count", "reason"), [(2, "fewer than 6 people change it"), (12, "all people change alike")]
+)
+def test_head_without_an_interval_does_not_help(judge: Any, count: int, reason: str) -> None:
+    """The bootstrap sees no spread, so its interval would have no width."""
+    found = judge(people(count, odds=1.0, feature=-3.0))
+    assert found.change == -0.5
+    assert (found.interval, found.reason) == (None, reason)
+    assert not found.helps
 
 
 def test_head_without_an_effect_does_not_help(judge: Any) -> None:
@@ -90,7 +104,7 @@ def test_head_that_refuses_as_many_people_as_attacks_does_not_help(judge: Any) -
 
 
 def test_one_person_alone_is_no_proof(judge: Any) -> None:
-    """Twenty prints of one of ten people: the bootstrap draws sets without that person."""
+    """Twenty prints of one of ten people are one person who differs."""
     shown = people(10, odds=-1.0, feature=0.0) + [("0", "print", 1.0, -3.0)] * 20
     found = judge(shown)
     assert found.change < 0

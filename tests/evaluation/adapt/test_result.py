@@ -75,6 +75,20 @@ def test_the_labelled_set_decides() -> None:
         assert found.data()["check"]["helps"] is helps
 
 
+def test_a_head_without_an_interval_is_not_written() -> None:
+    """The advice and the JSON say why there is none."""
+    before, after = HeadErrors(0.0, {"print": 1.0}), HeadErrors(0.0, {"print": 0.0})
+    comparison = Comparison([], before, after, None, "fewer than 6 people change it")
+    found = replace(adaptation(0, 0), comparison=comparison)
+    assert not found.may_be_written
+    assert found.advice == (
+        "Do not use this head: on the labelled set the half total error falls from 50.0 % to 0.0 %;"
+        " there is no interval, because fewer than 6 people change it. No file was written."
+    )
+    check = found.data()["check"]
+    assert (check["interval"], check["reason"]) == (None, "fewer than 6 people change it")
+
+
 def test_file_names_its_data() -> None:
     """People, frames, recaptures, seed and the digest of the images."""
     origin = adaptation(0, -20).file.origin
