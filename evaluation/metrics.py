@@ -28,6 +28,9 @@ ROUNDS = 2000
 """Resamples of a bootstrap."""
 MAX_CELLS = 4_000_000
 """Resamples times presentations that are computed at once; 100 MB of memory."""
+MIN_ROUNDS = ROUNDS // 2
+"""Resamples that must have every kind of presentation: fewer leave under 25 values beyond each end
+of an interval, and show that some species has too few subjects to be resampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +182,13 @@ def at_apcer_intervals(
     Each resample chooses its own threshold, so the intervals include that the attacks, too, are a
     sample. ``subjects`` has those of each species' presentations; live ones have the name ''.
 
+    Resamples that lack live presentations or a species are left out: without attacks every
+    threshold meets the bound, and the BPCER of 0 would come from the draw, not from the scores.
+    Drawing each kind separately would avoid them, but would tear apart a subject who has several.
+
     Returns:
-        For each bound an interval; None with fewer than two subjects of either kind.
+        For each bound an interval; None with fewer than two subjects of either kind, or if fewer
+        than ``MIN_ROUNDS`` resamples are left.
     """
     groups = {name: scores for name, scores in species.items() if scores.size}
     attacking = {one for name in groups for one in subjects[name]}
@@ -193,16 +201,17 @@ def at_apcer_intervals(
     for rows in np.array_split(drawn, ceil(drawn.shape[0] * scores.size / MAX_CELLS)):
         counts = np.stack([np.bincount(row, minlength=drawn.shape[1]) for row in rows])
         weights = counts[:, of]
+        weights = weights[(np.add.reduceat(weights, [0, *ends[:-1]], axis=1) > 0).all(axis=1)]
         for place, bound in enumerate(bounds):
-            thresholds = np.full(len(rows), -inf)
+            thresholds = np.full(len(weights), -inf)
             for start, end in pairwise(ends.tolist()):
                 strict = _strict_enough_weighted(scores[start:end], weights[:, start:end], bound)
                 thresholds = np.maximum(thresholds, strict)
             alive = weights[:, : live.size]
             refused = (alive * (live < thresholds[:, None])).sum(axis=1)
-            total = alive.sum(axis=1)
-            found[place].append(refused[total > 0] / total[total > 0])
-    return [quantiles(np.concatenate(values)) for values in found]
+            found[place].append(refused / alive.sum(axis=1))
+    drawn_rates = [np.concatenate(values) for values in found]
+    return [quantiles(rates) if len(rates) >= MIN_ROUNDS else None for rates in drawn_rates]
 
 
 def _strict_enough_weighted(attacks: Scores, weights: NDArray[np.int64], bound: float) -> Scores:

@@ -190,6 +190,33 @@ def test_intervals_at_a_bound_agree_with_the_point(monkeypatch: pytest.MonkeyPat
     assert at_apcer_intervals(species, live, subjects, bounds) == whole
 
 
+def test_resamples_without_attacks_do_not_count_as_no_error() -> None:
+    """Of the resamples 4 % draw none of three attackers; at their scores half of the live fail."""
+    live = np.linspace(0, 1, 30)
+    subjects = {"": [f"live {n}" for n in range(30)], "print": list("abc")}
+    interval = at_apcer_intervals({"print": np.full(3, 0.5)}, live, subjects, [0.1])[0]
+    assert interval is not None
+    assert 0.3 < interval[0] < 0.5 < interval[1]
+
+
+def test_resamples_without_the_strongest_species_do_not_count() -> None:
+    """Of the resamples 13 % draw neither attacker with a screen; prints alone need no threshold."""
+    live = np.linspace(0, 1, 30)
+    living = [f"live {n}" for n in range(30)]
+    species = {"print": np.zeros(30), "screen": np.full(2, 0.5)}
+    subjects = {"": living, "print": living, "screen": list("ab")}
+    interval = at_apcer_intervals(species, live, subjects, [0.1])[0]
+    assert interval is not None
+    assert 0.3 < interval[0] < 0.5 < interval[1]
+
+
+def test_no_interval_if_most_resamples_lack_a_species() -> None:
+    """Each of six species has one attacker, so 5 % of the resamples have all."""
+    species = {name: np.full(1, 0.5) for name in "abcdef"}
+    subjects = {"": [f"live {n}" for n in range(30)], **{name: [name] for name in "abcdef"}}
+    assert at_apcer_intervals(species, np.linspace(0, 1, 30), subjects, [0.1, 0.2]) == [None, None]
+
+
 def test_no_interval_at_a_bound_with_one_subject() -> None:
     """There is none without attacks either."""
     assert at_apcer_intervals({"print": PRINT}, LIVE, {"": "aaaa", "print": "abcd"}, [0.1]) == [
