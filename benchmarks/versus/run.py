@@ -73,6 +73,7 @@ CONTENDERS = (
     Contender("threads", "benchmarks.versus.threads", (), websocket),
     Contender("processes", "benchmarks.versus.processes", (), websocket),
     Contender("litserve", "benchmarks.versus.litserve_server", ("litserve",), http),
+    Contender("mosec", "benchmarks.versus.mosec_server", ("mosec",), http),
 )
 
 
