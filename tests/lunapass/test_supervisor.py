@@ -72,8 +72,13 @@ async def test_a_role_that_cannot_be_restarted_is_given_up(
 
 
 async def sleeping(*_: Any, **__: Any) -> asyncio.subprocess.Process:
-    """A role that lives but never reports; signals end it, even if they were ignored before."""
-    return await REAL("env", "--default-signal", "sleep", "60")
+    """A role that lives but never reports; signals end it, even if they were ignored before.
+
+    A signal that comes before ``env`` has restored its effect would be lost, so it waits for that.
+    """
+    process = await REAL("env", "--default-signal", "sleep", "60")
+    await until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+    return process
 
 
 REAL = asyncio.create_subprocess_exec
