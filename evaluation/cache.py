@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,7 +99,9 @@ class Cache:
         self._fingerprint = fingerprint
 
     @classmethod
-    def of(cls, config: Config, folder: Path | None, fingerprint: str) -> Cache | None:
+    def of(
+        cls, config: Config, folder: Path | None, fingerprint: Callable[[Config], str]
+    ) -> Cache | None:
         """Return the cache in a folder; None without one, or with another backend than ``onnx``.
 
         The models of other backends, on a server or in an SDK, can change without changing anything
@@ -106,7 +109,7 @@ class Cache:
         """
         if folder is None or config.WORKERS.backend != "onnx":
             return None
-        return cls(folder, fingerprint)
+        return cls(folder, fingerprint(config))
 
     def get(self, content: str) -> Measurement | None:
         """Return the measurement of a content hash; None if no readable one is stored."""

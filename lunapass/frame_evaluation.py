@@ -47,7 +47,7 @@ def evaluate_frames(
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS, group_column)
     others = read(development, PICTURES | VIDEOS) if development else []
-    cache = Cache.of(config, cache_folder, fingerprint(config))
+    cache = Cache.of(config, cache_folder, fingerprint)
     frames = Media.of(config).frames
     window = _window(config) if unit == "presentation" else 1
 

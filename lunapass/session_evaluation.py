@@ -53,7 +53,7 @@ def evaluate_sessions(
     registry = Registry(config)
     samples = read_folders(source, VIDEOS, group_column)
     reader = FolderReader(Media.of(config).frames, frame_rate, fps, every)
-    cache = Cache.of(config, cache_folder, _fingerprint(config))
+    cache = Cache.of(config, cache_folder, _fingerprint)
 
     def estimator() -> Estimator:
         return make_estimator(load_backend(config), config)

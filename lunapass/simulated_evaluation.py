@@ -49,7 +49,7 @@ def evaluate_simulated(
     """
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS)
-    cache = Cache.of(config, cache_folder, fingerprint(config))
+    cache = Cache.of(config, cache_folder, fingerprint)
 
     def estimator() -> Estimator:
         return Estimator(load_backend(config), rules, exhaustive=True)

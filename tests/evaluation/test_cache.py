@@ -31,9 +31,9 @@ def test_stored_estimates_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", ["oip", "lunasdk", "mine.backend:Own"])
 def test_only_the_models_of_files_are_known(tmp_path: Path, backend: str) -> None:
     """Others may have changed since a run, without a trace here: they measure again."""
-    assert Cache.of(Config(), tmp_path, "models") is not None
-    assert Cache.of(Config(), None, "models") is None
-    assert Cache.of(Config(WORKERS=WorkersSection(backend=backend)), tmp_path, "models") is None
+    assert Cache.of(Config(), tmp_path, fingerprint) is not None
+    assert Cache.of(Config(), None, fingerprint) is None
+    assert Cache.of(Config(WORKERS=WorkersSection(backend=backend)), tmp_path, fingerprint) is None
 
 
 def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
