@@ -74,8 +74,9 @@ def _header_value(token: str) -> str:
     """
     if not (token.isascii() and token.isprintable()) or token != token.strip():
         raise ConfigError(
-            "[MIDDLEWARES.WS.Luna3] args.authToken: found spaces around it or characters that a"
-            " header cannot contain; allowed: printable ASCII; correct it or its file"
+            "[MIDDLEWARES.WS.Luna3DescriptorQualityCheck] args.authToken: found spaces around it or"
+            " characters that a header cannot contain; allowed: printable ASCII; correct it or its"
+            " file"
         )
     return token
 
