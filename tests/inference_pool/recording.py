@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from inference_pool.estimator import Estimator
 from shared.errors import EstimationError
+from shared.frame.checks import Rules
 from shared.frame.estimation import (
     Box,
     Capabilities,
@@ -17,6 +21,7 @@ from shared.frame.estimation import (
     Image,
     Liveness,
     Mouth,
+    Profile,
     Quality,
 )
 
@@ -27,6 +32,7 @@ class FixedFace:
     score: float = 0.9
 
 
+FRAME = np.zeros((480, 640, 3), np.uint8)
 GOOD_FACE = FixedFace(Box(200, 100, 240, 300))
 
 
@@ -100,3 +106,17 @@ class RecordingBackend:
     def descriptor(self, image: Image, face: Face) -> bytes:
         self._note("descriptor", face)
         return b"\0" * 512
+
+
+def estimated(
+    backend: RecordingBackend,
+    profile: Profile = Profile.PASSIVE,
+    *,
+    mirrored: bool = False,
+    quick: bool = False,
+    rules: Rules | None = None,
+    **options: bool,
+) -> Estimate:
+    """Estimate a frame by an estimator with these options."""
+    estimator = Estimator(backend, rules or Rules(), **options)
+    return estimator.estimate(FRAME, profile, mirrored=mirrored, quick=quick)

@@ -14,7 +14,6 @@ from shared.frame.checks import Rules
 from shared.frame.estimation import (
     Box,
     Capabilities,
-    Estimate,
     Eyes,
     HeadPose,
     Liveness,
@@ -23,23 +22,11 @@ from shared.frame.estimation import (
     Quality,
     Stage,
 )
-from tests.inference_pool.recording import GOOD_FACE, FixedFace, RecordingBackend
+from tests.inference_pool.recording import FRAME, GOOD_FACE, FixedFace, RecordingBackend
+from tests.inference_pool.recording import estimated as estimate
 
-FRAME = np.zeros((480, 640, 3), np.uint8)
 IN_ORDER = ["detect", "quality", "head_pose", "eyes", "mouth", "glasses", "ags", "liveness"]
 NEAR, FAR = FixedFace(Box(10, 10, 300, 300)), FixedFace(Box(270, 190, 100, 100))
-
-
-def estimate(
-    backend: RecordingBackend,
-    profile: Profile = Profile.PASSIVE,
-    *,
-    mirrored: bool = False,
-    rules: Rules | None = None,
-    **options: bool,
-) -> Estimate:
-    estimator = Estimator(backend, rules or Rules(), **options)
-    return estimator.estimate(FRAME, profile, mirrored=mirrored)
 
 
 def test_good_frame_passes_every_stage_in_order() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from inference_pool.estimator import Estimator
@@ -24,22 +23,20 @@ from shared.frame.estimation import (
     Quality,
     Stage,
 )
-from tests.inference_pool.recording import GOOD_FACE, FixedFace, RecordingBackend
+from tests.inference_pool.recording import (
+    FRAME,
+    GOOD_FACE,
+    FixedFace,
+    RecordingBackend,
+    estimated,
+)
 
-FRAME = np.zeros((480, 640, 3), np.uint8)
 QUICK = Capabilities(True, True, "fixed", quick_look=True)
 
 
-def estimate(
-    backend: RecordingBackend,
-    profile: Profile = Profile.PASSIVE,
-    *,
-    quick: bool = True,
-    rules: Rules | None = None,
-    **options: bool,
-) -> Estimate:
-    estimator = Estimator(backend, rules or Rules(), **options)
-    return replace(estimator.estimate(FRAME, profile, quick=quick), timings={})
+def estimate(backend: RecordingBackend, *, quick: bool = True, **options: Any) -> Estimate:
+    """Estimate a frame, after a quick look unless a test wants none; leave out the times."""
+    return replace(estimated(backend, quick=quick, **options), timings={})
 
 
 def looking(**answers: Any) -> RecordingBackend:
@@ -93,7 +90,7 @@ UNSURE: dict[str, dict[str, Any]] = {
     "eyes shut": {"eyes_answer": Eyes(0, 0, False, False)},
     "not live": {"liveness_answer": Liveness(0.1, 0.9)},
     "two faces": {"faces": [GOOD_FACE, GOOD_FACE]},
-    "nobody": {"faces": []},
+    "no face": {"faces": []},
     "no quality": {"failing": "quality"},
     "no pose": {"failing": "head_pose"},
 }

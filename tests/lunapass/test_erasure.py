@@ -223,7 +223,7 @@ def test_what_is_not_searched_is_named(file: Path, tmp_path: Path) -> None:
     text, section = file.read_text(), "[MIDDLEWARES.WS.VideoRedis]\nisEnabled = 1"
     assert section in text
     file.write_text(text.replace(section, section.replace("1", "0")))
-    done = erase(file, "--subject", "nobody")
+    done = erase(file, "--subject", "stranger")
     assert done.exit_code == 0, done.output
     assert "not searched: Redis of the videos: [MIDDLEWARES.WS.VideoRedis] is off" in done.output
     assert "no session found" in done.output
